@@ -1,0 +1,42 @@
+//! CodeSage: a language server with a private, local coding model inside it.
+//!
+//! One crate, one binary. An editor speaks LSP over standard input and output; a model runs in the same process
+//! on a thread of its own; what lies between is plain functions from text to text.
+//!
+//! # The map
+//!
+//! A room names only rooms below its own. `tests/tidy.rs` reads this table and holds the sources to it.
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`cli`] | one file a subcommand; above it stands only `main.rs`, which sets the process up |
+//! | [`lsp`] | the protocol edge: frames, order, capabilities, conversion |
+//! | [`assist`] | what the user asked for, start to finish |
+//! | [`log`] | the log, and where it goes |
+//! | [`config`] | what the user set, from every place where it can be written |
+//! | [`engine`] | the model edge: one seam, behind which a model runs |
+//! | [`models`] | model files: checked, known, and the one in the binary |
+//! | [`completion`] | when to offer and what to show of it |
+//! | [`prompt`] | what to say to a model, not how |
+//! | [`context`] | which other text helps at a cursor |
+//! | [`text`] | documents, versions, columns |
+//! | [`syntax`] | languages, trees, chunks, where a completion may end |
+//!
+//! # Five invariants
+//!
+//! - **Nothing a client, a file or a model sends can end the process.** Their numbers are clamped, never indexed
+//!   with; a model's file is checked before llama.cpp sees it; a panic in one request is that request's error.
+//! - **Every request is answered exactly once, and typing never waits.** Edits are applied in order on the transport
+//!   task and nothing slow runs there. A snapshot *is* an `Arc<Document>`; a newer question cancels an older one, and
+//!   a cancel stops tokens, not only the reply.
+//! - **The core is pure.** `completion`, `prompt`, `context`, `text` and `syntax` know no async, clock, file,
+//!   protocol or model; the one exception is the time limit of a parse. They count bytes; a column exists in
+//!   [`text::position`] alone.
+//! - **The edges do not know each other.** Only [`lsp`] names the protocol's crates; only `engine::llama` names
+//!   llama.cpp's, and only it holds `unsafe`. The engine never sees a document; the
+//!   core never sees a token.
+//! - **Standard output is the wire.** Not one byte that is not protocol reaches it, whatever C code prints. No socket
+//!   is ever opened.
+
+pub mod syntax;
+pub mod text;
