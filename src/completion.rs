@@ -1,0 +1,12 @@
+//! What to offer and when: policy, anchor, cache, shape. Text in, text out; no model, no clock.
+
+pub mod anchor;
+pub mod cache;
+pub mod line;
+pub mod place;
+pub mod policy;
+pub mod reason;
+pub mod shape;
+
+pub use anchor::Anchor;
+pub use reason::Reason;
