@@ -40,6 +40,7 @@
 
 pub mod completion;
 pub mod context;
+pub mod engine;
 pub mod models;
 pub mod prompt;
 pub mod syntax;

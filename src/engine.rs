@@ -1,0 +1,221 @@
+//! The model edge: one seam, [`Backend`], behind which a model runs. Knows prompts, never documents.
+
+pub mod heal;
+pub mod late;
+#[cfg(feature = "llama")]
+pub mod llama;
+pub mod sample;
+pub mod schedule;
+pub mod scripted;
+pub mod slot;
+pub mod spell;
+pub mod stats;
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::prompt::Fill;
+pub use stats::EngineStats;
+
+/// Where text comes from. Object-safe; every call returns at once but `count_tokens`, which tokenizes.
+pub trait Backend: Send + Sync {
+    /// Starts a generation. A backend that cannot (not loaded, failed) answers with an ended one.
+    fn generate(&self, request: Request) -> Generation;
+
+    /// Exact number of tokens of `text` for this model; `None` until it is ready.
+    fn count_tokens(&self, text: &str) -> Option<usize>;
+
+    /// The model's state, and a way to wait for its changes.
+    fn watch(&self) -> watch::Receiver<ModelState>;
+
+    fn stats(&self) -> EngineStats;
+
+    /// Stops a load in progress; the state becomes `Failed` with a sentence that says so.
+    fn cancel_load(&self);
+
+    /// Stops everything and joins whatever runs. Later requests end with `EngineError::Stopped`.
+    fn shutdown(&self);
+}
+
+/// What a model is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelState {
+    /// None was asked for.
+    Unloaded,
+    /// `fraction` of 1, as llama.cpp reports it.
+    Loading {
+        fraction: f32,
+    },
+    Ready(Arc<ModelCard>),
+    /// A sentence that says what was found, where, and what to do.
+    Failed(String),
+}
+
+/// What is known of a loaded model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelCard {
+    pub name: String,
+    pub path: PathBuf,
+    pub parameters: u64,
+    /// Tokens one prompt with its answer may take.
+    pub context_tokens: u32,
+    pub threads: u32,
+    pub device: String,
+    /// Bytes of the weights.
+    pub model_bytes: u64,
+    /// Bytes of the KV cache.
+    pub kv_bytes: u64,
+    /// Whether the model fills in the middle; without, only the text before the cursor is used.
+    pub fills: bool,
+    /// Whether it can be shown pieces of other files.
+    pub quotes: bool,
+    /// A sentence for the person, where there is something to say of this model.
+    pub notice: Option<String>,
+}
+
+/// Which work goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lane {
+    /// Only when idle.
+    Warm,
+    /// A queue.
+    Action,
+    /// The newest wins, and preempts.
+    Completion,
+}
+
+/// Called with each unforced piece on the engine's own thread, so that no token is made after a stop.
+pub type StopRule = Box<dyn FnMut(&Piece) -> bool + Send>;
+
+/// One thing asked of a model.
+pub struct Request {
+    pub prompt: Fill,
+    pub lane: Lane,
+    /// Tokens of the answer at most; 0 reads the prompt and makes none.
+    pub max_tokens: u32,
+    /// From the first decoded token; the text so far stands.
+    pub max_time: Duration,
+    /// Decoding begins no earlier than this after the request; the prompt is read at once.
+    pub hold: Duration,
+    /// Returns true to stop after the piece it was shown.
+    pub stop: StopRule,
+}
+
+/// A piece of text, whole characters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    pub text: String,
+    /// Natural logarithm of the probability of its token, or of its tokens together.
+    pub log_probability: f32,
+    /// Tokens it is made of.
+    pub tokens: u32,
+}
+
+/// How a generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    EndOfText,
+    StopRule,
+    /// Tokens or time.
+    Limit,
+    Cancelled,
+}
+
+/// What one request cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    pub prompt_tokens: u32,
+    pub evaluated_tokens: u32,
+    pub reused_tokens: u32,
+    pub generated_tokens: u32,
+    pub forced_tokens: u32,
+    pub queue_ms: u32,
+    pub prefill_ms: u32,
+    pub decode_ms: u32,
+}
+
+/// What the stream carries.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Piece(Piece),
+    /// Always last.
+    End {
+        stop: Stop,
+        usage: Usage,
+    },
+    /// Always last.
+    Failed(EngineError),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    #[error("no model is loaded")]
+    NotLoaded,
+    #[error("the model is still loading")]
+    Loading,
+    #[error("{0}")]
+    LoadFailed(String),
+    #[error("the engine has stopped")]
+    Stopped,
+    #[error(
+        "the prompt has {prompt} tokens and the answer may have {answer}, more than the context of {context}"
+    )]
+    PromptTooLong { prompt: usize, answer: usize, context: usize },
+    #[error("llama.cpp: {0}")]
+    Decode(String),
+}
+
+/// The stream of one request. Dropping it cancels: no further token is made.
+pub struct Generation {
+    events: mpsc::UnboundedReceiver<Event>,
+    _cancel: CancelOnDrop,
+}
+
+/// When a request was cancelled, if it was: read by the engine between any two tokens.
+pub type Cancelled = Arc<OnceLock<Instant>>;
+
+/// Cancels when dropped, and calls what interrupts a running computation.
+pub struct CancelOnDrop {
+    cancelled: Cancelled,
+    interrupt: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl CancelOnDrop {
+    pub fn new(cancelled: Cancelled, interrupt: Option<Box<dyn Fn() + Send + Sync>>) -> Self {
+        Self { cancelled, interrupt }
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        let _ = self.cancelled.set(Instant::now());
+        if let Some(interrupt) = &self.interrupt {
+            interrupt();
+        }
+    }
+}
+
+impl Generation {
+    pub fn new(events: mpsc::UnboundedReceiver<Event>, cancel: CancelOnDrop) -> Self {
+        Self { events, _cancel: cancel }
+    }
+
+    /// One that has already failed.
+    pub fn failed(error: EngineError) -> Self {
+        let (sender, events) = mpsc::unbounded_channel();
+        let _ = sender.send(Event::Failed(error));
+        Self::new(events, CancelOnDrop::new(Arc::default(), None))
+    }
+
+    /// The next event; `None` after the last one.
+    pub async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+}

@@ -1,0 +1,242 @@
+//! From a file to a model that can be served: checked in Rust first, fitted to the memory there is, then loaded.
+//!
+//! Every error is one sentence for the person: what was found, where, and what to do. Nothing here decodes.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::{LlamaBackendDeviceType, LogOptions};
+
+use super::context::{CHUNK, Shape};
+use super::vocab::Vocabulary;
+use super::{Options, Shared, Source};
+use crate::engine::slot::{ACTIONS, PLACES};
+use crate::engine::spell::{FimTokens, Spelling};
+use crate::engine::{ModelCard, ModelState};
+use crate::models::catalog::{self, Layout};
+use crate::models::{builtin, gguf, hardware};
+
+/// Tokens of one prompt with its answer, where the model can take as many: the windows, the snippets, what may be
+/// typed before they are set anew, and an answer, with room to spare.
+const USUAL_CONTEXT: u32 = 4096;
+/// What a cancelled load says.
+pub const CANCELLED: &str = "loading the model was cancelled";
+/// The least a context is worth having for.
+const LEAST_CONTEXT: u32 = 128;
+/// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
+const USUAL_CELLS: u32 = 8192;
+/// A model of fewer bytes decodes a token on one thread before a second one could join in.
+const ONE_THREAD_BYTES: u64 = 64 << 20;
+
+/// A model, and everything the loop needs to serve it.
+pub struct Loaded {
+    pub backend: &'static LlamaBackend,
+    pub model: Arc<LlamaModel>,
+    pub vocabulary: Arc<Vocabulary>,
+    pub spelling: Spelling,
+    pub shape: Shape,
+    /// Tokens of one prompt with its answer.
+    pub context_tokens: usize,
+    pub card: ModelCard,
+}
+
+/// Loads, reporting progress in the shared state and stopping when told to.
+pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<Loaded, String> {
+    let missing = hardware::missing_cpu_features();
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        return Err(format!(
+            "this processor lacks {missing}, which this build of llama.cpp uses; build without them"
+        ));
+    }
+    let path = match source {
+        Source::BuiltIn => builtin::unpack(&builtin::cache_dir()).map_err(|error| error.to_string())?,
+        Source::File(path) => path.clone(),
+    };
+    let header = gguf::check(&path).map_err(|unfit| match unfit {
+        // It names the file itself.
+        gguf::Unfit::Unreadable(sentence) => sentence,
+        unfit => format!("{}: {unfit}", path.display()),
+    })?;
+    let mut fit = Fit::new(&header, options)?;
+    fit.shrink_to(&path, &header, hardware::available_memory())?;
+
+    let backend = backend()?;
+    let model = load_file(shared, backend, &path, fit.gpu_layers)?;
+    let row = catalog::spelling(&header);
+    let vocabulary = Arc::new(Vocabulary::new(model.clone(), &row.ends));
+    let spelling = spelling(&row, &model);
+    let card = ModelCard {
+        name: if header.name.is_empty() { file_stem(&path) } else { header.name.clone() },
+        parameters: model.n_params(),
+        context_tokens: fit.context,
+        threads: fit.shape.threads as u32,
+        device: device(fit.gpu_layers),
+        model_bytes: model.size(),
+        kv_bytes: gguf::kv_bytes(&header, fit.shape.cells),
+        fills: spelling.fim.is_some(),
+        quotes: spelling.separator.is_some(),
+        notice: row.notice,
+        path,
+    };
+    Ok(Loaded {
+        backend,
+        model,
+        vocabulary,
+        spelling,
+        shape: fit.shape,
+        context_tokens: fit.context as usize,
+        card,
+    })
+}
+
+/// llama.cpp's own set-up, once for the process: it cannot be done twice, and engines come and go.
+fn backend() -> Result<&'static LlamaBackend, String> {
+    static BACKEND: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
+    // Each time, as the engine before this one has turned the log off.
+    llama_cpp_2::send_logs_to_tracing(LogOptions::default());
+    let backend = BACKEND
+        .get_or_init(|| LlamaBackend::init().map_err(|error| format!("llama.cpp did not start: {error}")));
+    backend.as_ref().map_err(Clone::clone)
+}
+
+fn load_file(
+    shared: &Arc<Shared>,
+    backend: &LlamaBackend,
+    path: &Path,
+    gpu_layers: u32,
+) -> Result<Arc<LlamaModel>, String> {
+    let progress = shared.clone();
+    // NB: read, not mapped. A mapped file that somebody shortens ends the process (SIGBUS), and what llama.cpp repacks
+    // for the processor would lie in memory twice.
+    let params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
+    let params = params.with_progress_callback(move |fraction| {
+        // NB: nothing here may panic: a panic in this callback aborts. A change below a percent is not worth a wake-up.
+        progress.state.send_if_modified(|state| match state {
+            ModelState::Loading { fraction: shown } if fraction - *shown >= 0.01 => {
+                *shown = fraction;
+                true
+            }
+            _ => false,
+        });
+        !progress.cancel_load.load(Ordering::SeqCst)
+    });
+    // NB: llama.cpp takes the name as C text; the wrapper wants it to be UTF-8 and to exist.
+    match LlamaModel::load_from_file(backend, path, &params) {
+        Ok(model) => Ok(Arc::new(model)),
+        Err(_) if shared.cancel_load.load(Ordering::SeqCst) => Err(CANCELLED.into()),
+        Err(_) if gpu_layers > 0 => {
+            tracing::warn!("the model did not load on the GPU; trying the processor");
+            load_file(shared, backend, path, 0)
+        }
+        Err(error) => Err(format!("{}: llama.cpp could not load it ({error}); see the log", path.display())),
+    }
+}
+
+/// Sizes, before anything is allocated.
+struct Fit {
+    context: u32,
+    shape: Shape,
+    gpu_layers: u32,
+}
+
+impl Fit {
+    fn new(header: &gguf::Header, options: &Options) -> Result<Self, String> {
+        let trained = catalog::spelling(header).context;
+        let wanted = options.context_tokens.unwrap_or(USUAL_CONTEXT);
+        let context = wanted.min(trained);
+        if context < LEAST_CONTEXT {
+            return Err(format!(
+                "a context of {context} tokens is too small to complete in: {LEAST_CONTEXT} are the least; choose a \
+                 model that was trained for more ({trained} here), or a larger model.contextTokens"
+            ));
+        }
+        let threads = options.threads.map(|threads| threads.clamp(1, 256));
+        let small = header.weight_bytes < ONE_THREAD_BYTES;
+        let batch_threads = threads.unwrap_or_else(hardware::compute_threads);
+        let single_threads =
+            threads.unwrap_or(if small { 1 } else { batch_threads.saturating_sub(1).max(1) });
+        let offloads = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
+        Ok(Self {
+            context,
+            shape: Shape {
+                cells: cells(context),
+                sequences: (PLACES + ACTIONS) as u32,
+                threads: single_threads as i32,
+                batch_threads: batch_threads as i32,
+            },
+            gpu_layers: if offloads { options.gpu_layers.unwrap_or(999) } else { 0 },
+        })
+    }
+
+    /// Halves the context until everything fits the memory there is, or says that it cannot.
+    fn shrink_to(
+        &mut self,
+        path: &Path,
+        header: &gguf::Header,
+        available: Option<u64>,
+    ) -> Result<(), String> {
+        let Some(available) = available else { return Ok(()) };
+        loop {
+            let needed = gguf::memory_bytes(header, self.shape.cells, CHUNK as u32);
+            if needed <= available {
+                return Ok(());
+            }
+            if self.context / 2 < LEAST_CONTEXT.max(512.min(self.context)) {
+                let (needed, available) = (needed >> 20, available >> 20);
+                return Err(format!(
+                    "{}: needs about {needed} MiB of memory, and {available} MiB are free; choose a smaller model or \
+                     a stronger quantisation",
+                    path.display()
+                ));
+            }
+            self.context /= 2;
+            self.shape.cells = cells(self.context);
+        }
+    }
+}
+
+/// Cells for a context: two prompts at the least, so that a completion and a paused action always fit, and more
+/// places while they are cheap.
+fn cells(context: u32) -> u32 {
+    let two = 2 * context + 256;
+    two.max((4 * context).min(USUAL_CELLS))
+}
+
+/// The catalogue's spelling with ids of this vocabulary, each checked to be one.
+fn spelling(row: &catalog::Spelling, model: &LlamaModel) -> Spelling {
+    let vocab = model.vocab();
+    let known = |id: i32| (0..vocab.n_tokens()).contains(&id).then_some(id);
+    let id = |token: Option<u32>| token.and_then(|token| i32::try_from(token).ok()).and_then(known);
+    let fim = match (id(row.pre), id(row.suf), id(row.mid)) {
+        (Some(prefix), Some(suffix), middle) if row.layout != Layout::PrefixOnly => {
+            Some(FimTokens { prefix, suffix, middle })
+        }
+        _ => None,
+    };
+    let filler = [vocab.bos().0, vocab.eos().0, vocab.nl().0].into_iter().find_map(known).unwrap_or(0);
+    Spelling {
+        layout: if fim.is_some() { row.layout } else { Layout::PrefixOnly },
+        begin: known(vocab.bos().0).filter(|_| vocab.should_add_bos()),
+        fim,
+        separator: id(row.sep).filter(|_| !row.file_header.is_empty()),
+        file_header: row.file_header.clone(),
+        filler,
+    }
+}
+
+fn device(gpu_layers: u32) -> String {
+    let devices = llama_cpp_2::list_llama_ggml_backend_devices();
+    let gpu = devices.iter().find(|device| {
+        matches!(device.device_type, LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu)
+    });
+    gpu.filter(|_| gpu_layers > 0).map_or_else(|| "cpu".into(), |gpu| gpu.description.clone())
+}
+
+fn file_stem(path: &Path) -> String {
+    PathBuf::from(path).file_stem().map_or_else(|| "model".into(), |stem| stem.to_string_lossy().into_owned())
+}

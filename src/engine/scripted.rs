@@ -1,0 +1,194 @@
+//! A backend that says what it is told: for tests of the edges above it. Never part of a session.
+//!
+//! It counts a token for every four bytes, honours `hold`, the stop rule, limits and cancellation, and can be
+//! told to wait before each piece, to stay loading, or to fail.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::engine::{
+    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, ModelCard, ModelState,
+    Piece, Request, Stop, Usage,
+};
+use crate::prompt::Fill;
+
+/// What the backend says to the next request: each piece one "token".
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    pub pieces: Vec<String>,
+    /// Before each piece.
+    pub delay: Duration,
+    pub log_probability: f32,
+    pub error: Option<EngineError>,
+}
+
+impl Script {
+    /// Says `text` in pieces of about four bytes, confidently and at once.
+    pub fn text(text: &str) -> Self {
+        let mut pieces = vec![String::new()];
+        for c in text.chars() {
+            if pieces.last().is_some_and(|piece| piece.len() >= 4) {
+                pieces.push(String::new());
+            }
+            pieces.last_mut().expect("never empty").push(c);
+        }
+        Self { pieces, log_probability: -0.05, ..Self::default() }
+    }
+
+    pub fn slowly(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+}
+
+/// See the module.
+pub struct ScriptedBackend {
+    state: watch::Sender<ModelState>,
+    scripts: Mutex<VecDeque<Script>>,
+    always: Mutex<Option<Script>>,
+    prompts: Mutex<Vec<Fill>>,
+    stats: Arc<Mutex<EngineStats>>,
+    stopped: AtomicBool,
+}
+
+impl Default for ScriptedBackend {
+    fn default() -> Self {
+        let card = ModelCard {
+            name: "scripted".into(),
+            path: "scripted".into(),
+            parameters: 0,
+            context_tokens: 2048,
+            threads: 1,
+            device: "none".into(),
+            model_bytes: 0,
+            kv_bytes: 0,
+            fills: true,
+            quotes: true,
+            notice: None,
+        };
+        Self {
+            state: watch::Sender::new(ModelState::Ready(Arc::new(card))),
+            scripts: Mutex::default(),
+            always: Mutex::default(),
+            prompts: Mutex::default(),
+            stats: Arc::default(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+}
+
+impl ScriptedBackend {
+    /// Says this to one later request; scripts are used in order.
+    pub fn say(&self, script: Script) {
+        self.scripts.lock().expect("not poisoned").push_back(script);
+    }
+
+    /// Says this whenever no script is left.
+    pub fn always(&self, script: Script) {
+        *self.always.lock().expect("not poisoned") = Some(script);
+    }
+
+    pub fn set_state(&self, state: ModelState) {
+        self.state.send_replace(state);
+    }
+
+    /// The prompts of all requests so far.
+    pub fn prompts(&self) -> Vec<Fill> {
+        self.prompts.lock().expect("not poisoned").clone()
+    }
+}
+
+impl Backend for ScriptedBackend {
+    fn generate(&self, request: Request) -> Generation {
+        if self.stopped.load(Ordering::SeqCst) {
+            return Generation::failed(EngineError::Stopped);
+        }
+        match &*self.state.borrow() {
+            ModelState::Ready(_) => {}
+            ModelState::Unloaded => return Generation::failed(EngineError::NotLoaded),
+            ModelState::Loading { .. } => return Generation::failed(EngineError::Loading),
+            ModelState::Failed(why) => return Generation::failed(EngineError::LoadFailed(why.clone())),
+        }
+        self.prompts.lock().expect("not poisoned").push(request.prompt.clone());
+        let script = self.scripts.lock().expect("not poisoned").pop_front();
+        let script = script.or_else(|| self.always.lock().expect("not poisoned").clone()).unwrap_or_default();
+        let cancelled = Cancelled::default();
+        let (events, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(speak(script, request, cancelled.clone(), events, self.stats.clone()));
+        Generation::new(receiver, CancelOnDrop::new(cancelled, None))
+    }
+
+    fn count_tokens(&self, text: &str) -> Option<usize> {
+        matches!(*self.state.borrow(), ModelState::Ready(_)).then(|| text.len().div_ceil(4))
+    }
+
+    fn watch(&self) -> watch::Receiver<ModelState> {
+        self.state.subscribe()
+    }
+
+    fn stats(&self) -> EngineStats {
+        self.stats.lock().expect("not poisoned").clone()
+    }
+
+    fn cancel_load(&self) {
+        self.set_state(ModelState::Failed("loading was cancelled".into()));
+    }
+
+    fn shutdown(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+}
+
+async fn speak(
+    script: Script,
+    mut request: Request,
+    cancelled: Cancelled,
+    events: mpsc::UnboundedSender<Event>,
+    stats: Arc<Mutex<EngineStats>>,
+) {
+    tokio::time::sleep(request.hold).await;
+    let prompt = &request.prompt;
+    let prompt_tokens = (prompt.head.len() + prompt.typed.len() + prompt.tail.len()).div_ceil(4) as u32;
+    let mut usage = Usage { prompt_tokens, evaluated_tokens: prompt_tokens, ..Usage::default() };
+    {
+        let mut stats = stats.lock().expect("not poisoned");
+        stats.prompt_tokens += u64::from(prompt_tokens);
+        stats.evaluated_tokens += u64::from(prompt_tokens);
+    }
+    if let Some(error) = script.error {
+        let _ = events.send(Event::Failed(error));
+        return;
+    }
+    let mut stop = Stop::EndOfText;
+    for text in script.pieces {
+        if !script.delay.is_zero() {
+            tokio::time::sleep(script.delay).await;
+        }
+        if cancelled.get().is_some() {
+            stop = Stop::Cancelled;
+            break;
+        }
+        if usage.generated_tokens == request.max_tokens {
+            stop = Stop::Limit;
+            break;
+        }
+        usage.generated_tokens += 1;
+        {
+            let mut stats = stats.lock().expect("not poisoned");
+            stats.generated_tokens += 1;
+            stats.decode_calls += 1;
+        }
+        let piece = Piece { text, log_probability: script.log_probability, tokens: 1 };
+        let stops = (request.stop)(&piece);
+        let _ = events.send(Event::Piece(piece));
+        if stops {
+            stop = Stop::StopRule;
+            break;
+        }
+    }
+    let _ = events.send(Event::End { stop, usage });
+}

@@ -1,0 +1,294 @@
+//! What each KV sequence holds, so that only what changed is evaluated. Pure: it plans, `llama` carries out.
+//!
+//! A slot mirrors one sequence of the KV cache: the tokens at positions 0, 1, 2 … and, where one was kept, the row
+//! of logits behind one of them. Choosing a slot, what to keep of it and whom to evict is arithmetic on these
+//! mirrors. Nothing here shifts a cache: positions are only ever appended or cut off from the end.
+
+/// A token id of the loaded model; never negative inside the engine.
+pub type Token = i32;
+
+/// Sequences for places in files: a few recent ones stay warm while another is made.
+pub const PLACES: usize = 4;
+
+/// Sequences for actions.
+pub const ACTIONS: usize = 1;
+
+/// Cells left free beside a prompt and its answer.
+pub const SPARE_CELLS: usize = 64;
+
+/// A prefix worth copying from another sequence rather than evaluating again, tokens.
+const WORTH_COPYING: usize = 16;
+
+/// One KV sequence. Its index in [`Slots`] is its sequence id.
+#[derive(Debug, Default)]
+pub struct Slot {
+    tokens: Vec<Token>,
+    row: Option<Row>,
+    /// When it was last used, by the count of uses; 0 for never, or since it was emptied.
+    used: u64,
+    /// Cells that the work it was last planned for may come to take.
+    reserved: usize,
+}
+
+/// Logits kept behind the first `at` tokens of a slot.
+#[derive(Debug)]
+struct Row {
+    at: usize,
+    logits: Vec<f32>,
+}
+
+impl Slot {
+    /// Tokens held, which are also the positions taken.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    pub fn push(&mut self, tokens: &[Token]) {
+        self.tokens.extend_from_slice(tokens);
+    }
+
+    /// Forgets all but the first `keep` tokens, as the cache did.
+    pub fn truncate(&mut self, keep: usize) {
+        self.tokens.truncate(keep);
+        if keep == 0 {
+            self.used = 0;
+        }
+        if self.row.as_ref().is_some_and(|row| row.at > keep) {
+            self.row = None;
+        }
+    }
+
+    /// Keeps the logits behind the last token held.
+    pub fn keep_row(&mut self, logits: &[f32]) {
+        let mut kept = self.row.take().map(|row| row.logits).unwrap_or_default();
+        kept.clear();
+        kept.extend_from_slice(logits);
+        self.row = Some(Row { at: self.tokens.len(), logits: kept });
+    }
+
+    /// The logits behind the first `at` tokens, if they were kept.
+    pub fn row(&self, at: usize) -> Option<&[f32]> {
+        self.row.as_ref().filter(|row| row.at == at).map(|row| row.logits.as_slice())
+    }
+}
+
+/// Which slots a request may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pool {
+    /// Places in files: completions and what is warmed for them.
+    Places,
+    /// Actions.
+    Actions,
+}
+
+/// What to do before a prompt is evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The slot to use.
+    pub slot: usize,
+    /// Tokens of it that stay; all else of it is cut off.
+    pub keep: usize,
+    /// Then copy this many tokens from another slot; `keep` is 0 with it.
+    pub copy: Option<Copy>,
+    /// Last, slots to clear whole, least recently used first. The one copied from may be among them.
+    pub evict: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copy {
+    pub from: usize,
+    pub tokens: usize,
+}
+
+impl Plan {
+    /// Tokens of the prompt that need no evaluation.
+    pub fn reused(&self) -> usize {
+        self.copy.map_or(self.keep, |copy| copy.tokens)
+    }
+}
+
+/// The sequences of one context: `places` for completions, then one for actions.
+#[derive(Debug)]
+pub struct Slots {
+    slots: Vec<Slot>,
+    places: usize,
+    /// Cells of the unified cache.
+    cells: usize,
+    clock: u64,
+}
+
+impl Slots {
+    pub fn new(places: usize, actions: usize, cells: usize) -> Self {
+        let slots = (0..places + actions).map(|_| Slot::default()).collect();
+        Self { slots, places, cells, clock: 0 }
+    }
+
+    pub fn get(&self, slot: usize) -> &Slot {
+        &self.slots[slot]
+    }
+
+    pub fn get_mut(&mut self, slot: usize) -> &mut Slot {
+        &mut self.slots[slot]
+    }
+
+    /// Marks a slot as just used.
+    pub fn touch(&mut self, slot: usize) {
+        self.clock += 1;
+        self.slots[slot].used = self.clock;
+    }
+
+    /// Says how many cells the work planned for a slot may come to take, so that none of them is given away while
+    /// it is paused.
+    pub fn reserve(&mut self, slot: usize, cells: usize) {
+        self.slots[slot].reserved = cells;
+    }
+
+    /// Where to evaluate `prompt`, with `answer` more tokens to come. `busy` slots belong to paused work.
+    ///
+    /// A slot that shares more than half of itself or of the prompt is the same place and is continued; otherwise
+    /// an empty slot or the least recently used one is taken, so that the places it does not resemble stay warm.
+    ///
+    /// `None` when even evicting everything else leaves too few cells; `Slots` built for the context never say so.
+    pub fn plan(&self, prompt: &[Token], answer: usize, pool: Pool, busy: &[usize]) -> Option<Plan> {
+        let range = match pool {
+            Pool::Places => 0..self.places,
+            Pool::Actions => self.places..self.slots.len(),
+        };
+        let free_to_use = |slot: &usize| !busy.contains(slot);
+        let shared = |slot: usize| common_prefix(&self.slots[slot].tokens, prompt);
+
+        let same_place =
+            range.clone().filter(free_to_use).max_by_key(|&slot| (shared(slot), self.slots[slot].used));
+        let same_place = same_place.filter(|&slot| {
+            let held = self.slots[slot].tokens.len();
+            let common = shared(slot);
+            common > 0 && (2 * common >= held || 2 * common >= prompt.len())
+        });
+        let (slot, keep, copy) = match same_place {
+            Some(slot) => (slot, shared(slot), None),
+            None => {
+                let slot = range.filter(free_to_use).min_by_key(|&slot| self.slots[slot].used)?;
+                let from =
+                    (0..self.slots.len()).filter(|&other| other != slot).max_by_key(|&other| shared(other));
+                let copy = from.map(|from| Copy { from, tokens: shared(from) });
+                (slot, 0, copy.filter(|copy| copy.tokens >= WORTH_COPYING))
+            }
+        };
+        let mut plan = Plan { slot, keep, copy, evict: Vec::new() };
+        self.make_room(&mut plan, prompt.len() + answer + SPARE_CELLS, busy).then_some(plan)
+    }
+
+    /// Adds evictions until `wanted` cells fit beside what stays. Cells shared by a copy are counted twice, which
+    /// errs towards room.
+    fn make_room(&self, plan: &mut Plan, wanted: usize, busy: &[usize]) -> bool {
+        let taken = |slot: usize| {
+            let held = self.slots[slot].tokens.len();
+            if busy.contains(&slot) { held.max(self.slots[slot].reserved) } else { held }
+        };
+        let mut held: usize = (0..self.slots.len()).filter(|&slot| slot != plan.slot).map(taken).sum();
+        while held + wanted > self.cells {
+            let victim = (0..self.slots.len())
+                .filter(|slot| *slot != plan.slot && !busy.contains(slot) && !plan.evict.contains(slot))
+                .filter(|&slot| !self.slots[slot].tokens.is_empty())
+                .min_by_key(|&slot| self.slots[slot].used);
+            let Some(victim) = victim else { return false };
+            held -= self.slots[victim].tokens.len();
+            plan.evict.push(victim);
+        }
+        true
+    }
+}
+
+/// How many leading tokens two sequences share.
+pub fn common_prefix(a: &[Token], b: &[Token]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Slots holding the given tokens, used in that order.
+    fn slots(cells: usize, places: &[&[Token]]) -> Slots {
+        let mut slots = Slots::new(3, 1, cells);
+        for (slot, tokens) in places.iter().enumerate() {
+            if !tokens.is_empty() {
+                slots.get_mut(slot).push(tokens);
+                slots.touch(slot);
+            }
+        }
+        slots
+    }
+
+    fn run(from: Token, to: Token) -> Vec<Token> {
+        (from..to).collect()
+    }
+
+    #[test]
+    fn typing_continues_the_same_slot() {
+        let slots = slots(4096, &[&run(0, 100), &run(500, 600)]);
+        let plan = slots.plan(&run(0, 101), 10, Pool::Places, &[]).unwrap();
+        assert_eq!(plan, Plan { slot: 0, keep: 100, copy: None, evict: vec![] });
+    }
+
+    #[test]
+    fn another_place_takes_an_empty_slot_and_copies_what_it_shares() {
+        let held = run(0, 100);
+        let mut prompt = run(0, 20);
+        prompt.extend(run(300, 500));
+        let slots = slots(4096, &[&held]);
+        let plan = slots.plan(&prompt, 10, Pool::Places, &[]).unwrap();
+        assert_eq!(plan, Plan { slot: 1, keep: 0, copy: Some(Copy { from: 0, tokens: 20 }), evict: vec![] });
+        assert_eq!(plan.reused(), 20);
+    }
+
+    #[test]
+    fn the_least_recently_used_place_gives_way() {
+        let mut slots = slots(4096, &[&run(0, 50), &run(100, 150), &run(200, 250)]);
+        slots.touch(0);
+        let plan = slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap();
+        assert_eq!(plan.slot, 1);
+    }
+
+    #[test]
+    fn eviction_spares_the_slot_in_use_and_paused_work() {
+        let mut slots = slots(400, &[&run(0, 100), &run(100, 200)]);
+        slots.get_mut(3).push(&run(700, 720));
+        slots.touch(3);
+        let plan = slots.plan(&run(0, 200), 20, Pool::Places, &[3]).unwrap();
+        assert_eq!(plan, Plan { slot: 0, keep: 100, copy: None, evict: vec![1] });
+        assert_eq!(slots.plan(&run(0, 400), 20, Pool::Places, &[3]), None);
+    }
+
+    #[test]
+    fn paused_work_keeps_the_room_it_will_need() {
+        let mut slots = slots(500, &[&run(0, 100)]);
+        slots.get_mut(3).push(&run(700, 710));
+        slots.touch(3);
+        slots.reserve(3, 250);
+        // 250 for the paused action, 64 to spare: 186 are left, so the place of 100 must go.
+        let plan = slots.plan(&run(900, 1040), 20, Pool::Places, &[3]).unwrap();
+        assert_eq!(plan.evict, [0]);
+        assert_eq!(slots.plan(&run(900, 1100), 20, Pool::Places, &[3]), None);
+    }
+
+    #[test]
+    fn actions_never_take_a_place() {
+        let slots = slots(4096, &[&run(0, 100)]);
+        assert_eq!(slots.plan(&run(0, 100), 10, Pool::Actions, &[]).unwrap().slot, 3);
+    }
+
+    #[test]
+    fn a_row_lives_as_long_as_its_tokens() {
+        let mut slot = Slot::default();
+        slot.push(&[1, 2, 3]);
+        slot.keep_row(&[0.5]);
+        slot.push(&[4]);
+        assert_eq!(slot.row(3), Some(&[0.5][..]));
+        assert_eq!(slot.row(4), None);
+        slot.truncate(3);
+        assert!(slot.row(3).is_some());
+        slot.truncate(2);
+        assert_eq!(slot.row(3), None);
+    }
+}

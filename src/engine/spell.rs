@@ -1,0 +1,227 @@
+//! From a `Fill` to tokens: the layouts, and the tokens of typed text kept from one keystroke to the next. Pure.
+//!
+//! Every layout is a frozen part, then *live* text that grows as the person types, then perhaps one closing token.
+//! The frozen part is tokenized once. The live text is tokenized again only from a little before the first byte that
+//! changed, and always comes out as a tokenizer that saw it whole would have it: a warm prompt is the cold prompt,
+//! token for token. File text is tokenized with special tokens off; the only control tokens are those put here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::engine::heal::unstable_tail;
+use crate::engine::slot::Token;
+use crate::models::catalog::Layout;
+use crate::prompt::Fill;
+
+/// What spelling needs of a vocabulary.
+pub trait Tokenizer {
+    /// The tokens of a text, control tokens never recognised in it.
+    fn tokenize(&self, text: &str) -> Vec<Token>;
+
+    /// The bytes of a token.
+    fn piece(&self, token: Token) -> &[u8];
+}
+
+/// How a model wants a fill-in-the-middle prompt, in token ids of its vocabulary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spelling {
+    pub layout: Layout,
+    /// Put first where the vocabulary asks for it.
+    pub begin: Option<Token>,
+    /// Prefix, suffix, middle; none for `Layout::PrefixOnly`.
+    pub fim: Option<FimTokens>,
+    /// Stands before the header of a file, where the model knows more than one.
+    pub separator: Option<Token>,
+    /// The text between the separator and a file's own, with `{path}`.
+    pub file_header: String,
+    /// What a prompt of no tokens at all is made of: llama.cpp refuses an empty batch.
+    pub filler: Token,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FimTokens {
+    pub prefix: Token,
+    pub suffix: Token,
+    /// Only `Layout::SuffixPrefixMiddle` may lack it.
+    pub middle: Option<Token>,
+}
+
+/// A spelled prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spelled {
+    pub tokens: Vec<Token>,
+    /// Bytes the answer must begin with: the unsettled end of the text before the cursor.
+    pub forced: Vec<u8>,
+}
+
+/// The most bytes ever forced; what a longer run has before that stays in the prompt as it is.
+const MOST_FORCED: usize = 64;
+/// Frozen texts whose tokens are kept.
+const FROZEN_KEPT: usize = 64;
+/// Live texts whose tokens are kept: one for each place in use, and a few more.
+const LIVE_KEPT: usize = 8;
+
+/// Spells prompts for one model, remembering tokens of texts seen before.
+pub struct Speller {
+    spelling: Spelling,
+    frozen: HashMap<u64, Arc<[Token]>>,
+    /// Newest last.
+    live: Vec<Live>,
+}
+
+/// A live text and where each of its tokens ends, bytes.
+struct Live {
+    text: String,
+    tokens: Vec<(Token, usize)>,
+}
+
+impl Speller {
+    pub fn new(spelling: Spelling) -> Self {
+        Self { spelling, frozen: HashMap::new(), live: Vec::new() }
+    }
+
+    /// The tokens of a prompt and the bytes to force after them.
+    pub fn spell(&mut self, fill: &Fill, tokenizer: &dyn Tokenizer) -> Spelled {
+        let mut tokens: Vec<Token> = self.spelling.begin.into_iter().collect();
+        self.put_files(fill, tokenizer, &mut tokens);
+        let before_cursor = || [&*fill.head, &fill.typed].concat();
+        let mut closing = None;
+        let live = match (self.spelling.layout, self.spelling.fim) {
+            (Layout::AnchoredMiddle, Some(fim)) => {
+                tokens.push(fim.prefix);
+                self.put(&fill.head, tokenizer, &mut tokens);
+                tokens.push(fim.suffix);
+                self.put(&fill.tail, tokenizer, &mut tokens);
+                tokens.extend(fim.middle);
+                fill.typed.clone()
+            }
+            (Layout::SuffixFirst, Some(fim)) => {
+                tokens.extend([fim.prefix, fim.suffix]);
+                self.put(&fill.tail, tokenizer, &mut tokens);
+                tokens.extend(fim.middle);
+                before_cursor()
+            }
+            (Layout::SuffixPrefixMiddle, Some(fim)) => {
+                tokens.push(fim.suffix);
+                self.put(&fill.tail, tokenizer, &mut tokens);
+                tokens.push(fim.prefix);
+                closing = fim.middle;
+                before_cursor()
+            }
+            (Layout::PrefixOnly, _) | (_, None) => before_cursor(),
+        };
+        let (settled, forced) = self.settled(live, tokenizer);
+        tokens.extend(settled);
+        tokens.extend(closing);
+        if tokens.is_empty() {
+            tokens.push(self.spelling.filler);
+        }
+        Spelled { tokens, forced }
+    }
+
+    /// Other files, each behind a separator and its path, then the path of this one: most stable first.
+    fn put_files(&mut self, fill: &Fill, tokenizer: &dyn Tokenizer, tokens: &mut Vec<Token>) {
+        let Some(separator) = self.spelling.separator.filter(|_| !fill.snippets.is_empty()) else {
+            return;
+        };
+        for snippet in fill.snippets.iter() {
+            tokens.push(separator);
+            let newline = if snippet.text.ends_with('\n') { "" } else { "\n" };
+            let text = self.header(&snippet.path) + &snippet.text + newline;
+            self.put(&text, tokenizer, tokens);
+        }
+        tokens.push(separator);
+        self.put(&self.header(&fill.path), tokenizer, tokens);
+    }
+
+    fn header(&self, path: &str) -> String {
+        self.spelling.file_header.replace("{path}", path)
+    }
+
+    /// Appends the tokens of a frozen text.
+    fn put(&mut self, text: &str, tokenizer: &dyn Tokenizer, tokens: &mut Vec<Token>) {
+        if text.is_empty() {
+            return;
+        }
+        let key = xxh3_64(text.as_bytes());
+        if self.frozen.len() >= FROZEN_KEPT && !self.frozen.contains_key(&key) {
+            self.frozen.clear();
+        }
+        let kept = self.frozen.entry(key).or_insert_with(|| tokenizer.tokenize(text).into());
+        tokens.extend_from_slice(kept);
+    }
+
+    /// The settled tokens of a live text, and the bytes that follow them.
+    fn settled(&mut self, text: String, tokenizer: &dyn Tokenizer) -> (Vec<Token>, Vec<u8>) {
+        let tokens = self.tokens_of(&text, tokenizer);
+        let spelled = tokens.last().map_or(0, |&(_, end)| end);
+        let settled = if spelled == text.len() {
+            let cut = unstable_tail(text.as_bytes());
+            let floor = text.len().saturating_sub(MOST_FORCED);
+            // The last token that ends at or before the cut, or, for an endless run, the first that leaves few bytes.
+            tokens.iter().take_while(|&&(_, end)| end <= cut || end <= floor).count()
+        } else {
+            // A vocabulary that does not give the text back byte for byte cannot be healed.
+            tokens.len()
+        };
+        let end = settled.checked_sub(1).map_or(0, |last| tokens[last].1);
+        let forced = if spelled == text.len() { text.as_bytes()[end..].to_vec() } else { Vec::new() };
+        let settled = tokens[..settled].iter().map(|&(token, _)| token).collect();
+        self.remember(Live { text, tokens });
+        (settled, forced)
+    }
+
+    /// The tokens of a whole live text, from those of the text most like it.
+    fn tokens_of(&self, text: &str, tokenizer: &dyn Tokenizer) -> Vec<(Token, usize)> {
+        let alike = self.live.iter().map(|live| (live, common_bytes(&live.text, text)));
+        let Some((live, common)) = alike.max_by_key(|&(_, common)| common) else {
+            return with_ends(&tokenizer.tokenize(text), 0, tokenizer);
+        };
+        let cut = unstable_tail(&text.as_bytes()[..common]);
+        let kept = live.tokens.iter().take_while(|&&(_, end)| end <= cut).count();
+        // Begin a little earlier, and see that the tokens known to be right come out again: then a piece border lies
+        // between, and what follows is right too. Otherwise begin earlier still.
+        let mut overlap = 4;
+        while overlap < kept {
+            let from = kept - overlap;
+            let start = live.tokens[from - 1].1;
+            if text.is_char_boundary(start) {
+                let again = with_ends(&tokenizer.tokenize(&text[start..]), start, tokenizer);
+                if again.len() >= overlap && again[..overlap] == live.tokens[from..kept] {
+                    return [&live.tokens[..from], &again].concat();
+                }
+            }
+            overlap *= 4;
+        }
+        with_ends(&tokenizer.tokenize(text), 0, tokenizer)
+    }
+
+    fn remember(&mut self, live: Live) {
+        // A text that this one continues is this place a moment ago.
+        self.live.retain(|old| common_bytes(&old.text, &live.text) * 2 < old.text.len().max(1));
+        if self.live.len() >= LIVE_KEPT {
+            self.live.remove(0);
+        }
+        self.live.push(live);
+    }
+}
+
+fn with_ends(tokens: &[Token], start: usize, tokenizer: &dyn Tokenizer) -> Vec<(Token, usize)> {
+    let mut end = start;
+    tokens
+        .iter()
+        .map(|&token| {
+            end += tokenizer.piece(token).len();
+            (token, end)
+        })
+        .collect()
+}
+
+fn common_bytes(a: &str, b: &str) -> usize {
+    a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests;
