@@ -39,8 +39,10 @@
 //!   is ever opened.
 
 pub mod completion;
+pub mod config;
 pub mod context;
 pub mod engine;
+pub mod log;
 pub mod models;
 pub mod prompt;
 pub mod syntax;

@@ -1,0 +1,198 @@
+//! What kinds of values settings take: reading one, showing one, describing one.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::{Value, json};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Settings;
+
+/// What a setting takes, and where it goes.
+pub enum Field {
+    Flag(fn(&mut Settings) -> &mut bool),
+    Count(RangeInclusive<u32>, fn(&mut Settings) -> &mut u32),
+    /// `"auto"`, or a number.
+    AutoCount(RangeInclusive<u32>, fn(&mut Settings) -> &mut Option<u32>),
+    Number(RangeInclusive<f32>, fn(&mut Settings) -> &mut f32),
+    Choice {
+        names: &'static [&'static str],
+        get: fn(&Settings) -> usize,
+        set: fn(&mut Settings, usize),
+    },
+    /// A file, and the word that stands for none.
+    File(&'static str, fn(&mut Settings) -> &mut Option<PathBuf>),
+    Filter(fn(&mut Settings) -> &mut String),
+    List(fn(&mut Settings) -> &mut Vec<String>),
+}
+
+/// What paths of one origin are relative to, and how far they may lead.
+pub struct Paths<'a> {
+    pub base: &'a Path,
+    /// Files must lie in here, symbolic links followed.
+    pub fence: Option<&'a Path>,
+}
+
+impl Field {
+    /// Sets the field, or says what was expected instead.
+    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), String> {
+        let wrong = || format!("expected {}, found {}", self, described(value));
+        match self {
+            Field::Flag(at) => *at(settings) = value.as_bool().ok_or_else(wrong)?,
+            Field::Count(range, at) => *at(settings) = count(value, range).ok_or_else(wrong)?,
+            Field::AutoCount(..) if value == "auto" => self.reset(settings),
+            Field::AutoCount(range, at) => *at(settings) = Some(count(value, range).ok_or_else(wrong)?),
+            Field::Number(range, at) => {
+                let number = value.as_f64().map(|number| number as f32);
+                *at(settings) = number.filter(|number| range.contains(number)).ok_or_else(wrong)?;
+            }
+            Field::Choice { names, set, .. } => {
+                let choice = names.iter().position(|name| value == name).ok_or_else(wrong)?;
+                set(settings, choice);
+            }
+            Field::File(none, _) if value == none => self.reset(settings),
+            Field::File(_, at) => {
+                let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
+                *at(settings) = Some(paths.resolve(text)?);
+            }
+            Field::Filter(at) => {
+                let text = value.as_str().filter(|text| is_filter(text)).ok_or_else(wrong)?;
+                *at(settings) = text.to_owned();
+            }
+            Field::List(at) => {
+                let list = value.as_array().ok_or_else(wrong)?;
+                let texts = list.iter().map(|item| item.as_str().map(str::to_owned));
+                *at(settings) = texts.collect::<Option<_>>().ok_or_else(wrong)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Back to the built-in value: what the words for "none" mean, for a lower layer may have named one.
+    fn reset(&self, settings: &mut Settings) {
+        match self {
+            Field::AutoCount(_, at) => *at(settings) = None,
+            Field::File(_, at) => *at(settings) = None,
+            _ => {}
+        }
+    }
+
+    /// What `settings` holds for this key, as it would be written.
+    pub fn value(&self, settings: &mut Settings) -> Value {
+        match self {
+            Field::Flag(at) => json!(*at(settings)),
+            Field::Count(_, at) => json!(*at(settings)),
+            Field::AutoCount(_, at) => at(settings).map_or(json!("auto"), |count| json!(count)),
+            // By its digits: widening would write -1.2 as -1.2000000476837158.
+            Field::Number(_, at) => json!(at(settings).to_string().parse::<f64>().unwrap_or_default()),
+            Field::Choice { names, get, .. } => json!(names.get(get(settings))),
+            Field::File(none, at) => at(settings).as_ref().map_or(json!(none), |path| json!(path)),
+            Field::Filter(at) => json!(at(settings)),
+            Field::List(at) => json!(at(settings)),
+        }
+    }
+
+    /// As a JSON schema.
+    pub fn schema(&self) -> Value {
+        match self {
+            Field::Flag(_) => json!({"type": "boolean"}),
+            Field::Count(range, _) => {
+                json!({"type": "integer", "minimum": range.start(), "maximum": range.end()})
+            }
+            Field::AutoCount(range, _) => json!({"oneOf": [
+                {"const": "auto"},
+                {"type": "integer", "minimum": range.start(), "maximum": range.end()},
+            ]}),
+            Field::Number(range, _) => {
+                json!({"type": "number", "minimum": range.start(), "maximum": range.end()})
+            }
+            Field::Choice { names, .. } => json!({"enum": names}),
+            Field::File(..) | Field::Filter(_) => json!({"type": "string"}),
+            Field::List(_) => json!({"type": "array", "items": {"type": "string"}}),
+        }
+    }
+}
+
+impl Paths<'_> {
+    fn resolve(&self, text: &str) -> Result<PathBuf, String> {
+        let path = match text.strip_prefix("~/").zip(directories::BaseDirs::new()) {
+            Some((rest, base)) => base.home_dir().join(rest),
+            None => self.base.join(text),
+        };
+        match self.fence {
+            Some(root) if !is_inside(root, &path) => {
+                Err("a workspace's file may only name files inside the workspace".to_owned())
+            }
+            _ => Ok(path),
+        }
+    }
+}
+
+/// Whether opening `path`, made or found, stays below `root`.
+fn is_inside(root: &Path, path: &Path) -> bool {
+    let Ok(root) = root.canonicalize() else {
+        return false;
+    };
+    if path.components().any(|part| part == Component::ParentDir) {
+        return false;
+    }
+    for ancestor in path.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            return real.starts_with(&root);
+        }
+        // A dangling link would be followed by whoever creates the file.
+        if ancestor.symlink_metadata().is_ok() {
+            return false;
+        }
+    }
+    false
+}
+
+fn count(value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
+    let count = u32::try_from(value.as_u64()?).ok()?;
+    range.contains(&count).then_some(count)
+}
+
+/// NB: `EnvFilter` takes any lone word for the name of a target, so `verbose` would silence everything.
+fn is_filter(text: &str) -> bool {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let known = text.contains('=') || LEVELS.contains(&text.to_lowercase().as_str());
+    known && EnvFilter::try_new(text).is_ok()
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a table".to_owned(),
+        scalar => {
+            let text = scalar.to_string();
+            let short: String = text.chars().take(60).collect();
+            if short.len() < text.len() { format!("{short}…") } else { text }
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Field::Flag(_) => f.write_str("`true` or `false`"),
+            Field::Count(range, _) => write!(f, "a whole number from {} to {}", range.start(), range.end()),
+            Field::AutoCount(range, _) => {
+                write!(f, "`\"auto\"` or a whole number from {} to {}", range.start(), range.end())
+            }
+            Field::Number(range, _) => write!(f, "a number from {} to {}", range.start(), range.end()),
+            Field::Choice { names, .. } => {
+                let quoted: Vec<String> = names.iter().map(|name| format!("`\"{name}\"`")).collect();
+                match quoted.split_last() {
+                    Some((last, rest)) => write!(f, "{} or {last}", rest.join(", ")),
+                    None => Ok(()),
+                }
+            }
+            Field::File(none, _) => write!(f, "`\"{none}\"` or a path"),
+            Field::Filter(_) => f.write_str("a log level"),
+            Field::List(_) => f.write_str("a list of strings"),
+        }
+    }
+}

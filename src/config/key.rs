@@ -1,0 +1,234 @@
+//! The table of settings: a new one is a field of [`Settings`] and a row here.
+//!
+//! A row knows its name, its meaning, what it takes and where that goes. Parsing, `codesage config schema` and the
+//! README's table read nothing else.
+
+use serde_json::{Value, json};
+
+use crate::completion::policy::Multiline;
+use crate::config::field::{Field, Paths};
+use crate::config::{Menu, Settings};
+
+/// One setting.
+pub struct Key {
+    /// Dotted, as in every place where it can be written.
+    pub name: &'static str,
+    /// One phrase, Markdown.
+    pub meaning: &'static str,
+    field: Field,
+}
+
+const MULTILINE: [Multiline; 3] = [Multiline::Auto, Multiline::Never, Multiline::Always];
+const MENU: [Menu; 3] = [Menu::Auto, Menu::On, Menu::Off];
+
+/// All settings of this version, as the README lists them.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "model.path",
+        meaning: "a GGUF file; `builtin` is the model in the binary",
+        field: Field::File("builtin", |s| &mut s.model.path),
+    },
+    Key {
+        name: "model.threads",
+        meaning: "threads that compute; `auto` fits them to the machine",
+        field: Field::AutoCount(1..=256, |s| &mut s.model.threads),
+    },
+    Key {
+        name: "model.gpuLayers",
+        meaning: "layers on the GPU, in builds that have a GPU backend",
+        field: Field::AutoCount(0..=1000, |s| &mut s.model.gpu_layers),
+    },
+    Key {
+        name: "model.contextTokens",
+        meaning: "tokens that prompt and answer may take together",
+        field: Field::AutoCount(256..=131_072, |s| &mut s.model.context_tokens),
+    },
+    Key {
+        name: "completion.enabled",
+        meaning: "whether anything is suggested",
+        field: Field::Flag(|s| &mut s.completion.enabled),
+    },
+    Key {
+        name: "completion.disabledLanguages",
+        meaning: "LSP language identifiers in which nothing is suggested",
+        field: Field::List(|s| &mut s.completion.disabled_languages),
+    },
+    Key {
+        name: "completion.multiline",
+        meaning: "suggest whole blocks: `auto` where a block was just opened",
+        field: Field::Choice {
+            names: &["auto", "never", "always"],
+            get: |s| s.completion.multiline as usize,
+            set: |s, choice| s.completion.multiline = MULTILINE[choice],
+        },
+    },
+    Key {
+        name: "completion.maxTokens",
+        meaning: "tokens of one suggestion at most",
+        field: Field::Count(1..=2048, |s| &mut s.completion.max_tokens),
+    },
+    Key {
+        name: "completion.maxTimeMs",
+        meaning: "milliseconds of writing one suggestion at most",
+        field: Field::Count(10..=60_000, |s| &mut s.completion.max_time_ms),
+    },
+    Key {
+        name: "completion.debounceMs",
+        meaning: "pause in typing before the model writes; 0 adapts to your typing",
+        field: Field::Count(0..=5000, |s| &mut s.completion.debounce_ms),
+    },
+    Key {
+        name: "completion.showDelayMs",
+        meaning: "hold a finished suggestion back this long",
+        field: Field::Count(0..=5000, |s| &mut s.completion.show_delay_ms),
+    },
+    Key {
+        name: "completion.menu",
+        meaning: "suggestions in the completion menu: `auto` only where the editor has no inline completion",
+        field: Field::Choice {
+            names: &["auto", "on", "off"],
+            get: |s| s.completion.menu as usize,
+            set: |s, choice| s.completion.menu = MENU[choice],
+        },
+    },
+    Key {
+        name: "completion.minConfidence",
+        meaning: "mean log-probability of a token below which a suggestion stays hidden unless asked for",
+        field: Field::Number(-20.0..=0.0, |s| &mut s.completion.min_confidence),
+    },
+    Key {
+        name: "context.crossFile",
+        meaning: "read other open files for context",
+        field: Field::Flag(|s| &mut s.context.cross_file),
+    },
+    Key {
+        name: "context.maxTokens",
+        meaning: "tokens of context from other files at most",
+        field: Field::Count(0..=32_768, |s| &mut s.context.max_tokens),
+    },
+    Key {
+        name: "context.ignore",
+        meaning: "patterns, as in `.gitignore`, of files never read or completed, besides `.gitignore`, \
+                  `.codesageignore` and files that look like secrets",
+        field: Field::List(|s| &mut s.context.ignore),
+    },
+    Key {
+        name: "log.level",
+        meaning: "`off`, `error`, `warn`, `info`, `debug`, `trace`, or `target=level` pairs; source text appears \
+                  only at `trace`",
+        field: Field::Filter(|s| &mut s.log.level),
+    },
+    Key {
+        name: "log.file",
+        meaning: "append the log to this file; `stderr` for none",
+        field: Field::File("stderr", |s| &mut s.log.file),
+    },
+];
+
+/// Names that later versions will know: not unknown, but without effect today, which is said.
+const LATER: &[&str] = &[
+    "model.name",
+    "model.device",
+    "model.edit.path",
+    "model.edit.name",
+    "completion.alternatives",
+    "edits",
+    "sampling",
+    "actions",
+    "remote",
+];
+
+impl Key {
+    pub fn named(name: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// Sets this key, or says what was expected instead.
+    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), String> {
+        // A repository that somebody clones must not make us write: a log can be appended to a hook or a Makefile.
+        if paths.fence.is_some() && self.name.starts_with("log.") {
+            return Err("a workspace's file may not say what is logged, or where".to_owned());
+        }
+        self.field.apply(settings, value, paths)
+    }
+
+    /// What `settings` holds for this key, as it would be written.
+    pub fn value(&self, settings: &mut Settings) -> Value {
+        self.field.value(settings)
+    }
+
+    /// The built-in value, as it would be written.
+    pub fn default(&self) -> Value {
+        self.value(&mut Settings::default())
+    }
+
+    fn schema(&self) -> Value {
+        let mut schema = self.field.schema();
+        schema["default"] = self.default();
+        schema["description"] = json!(self.meaning);
+        schema
+    }
+}
+
+/// A JSON schema (draft 2020-12) of the settings, nested as in a file.
+pub fn schema() -> Value {
+    let object = |properties: Value| json!({"type": "object", "properties": properties});
+    let mut groups = json!({});
+    for key in KEYS {
+        let Some((group, name)) = key.name.split_once('.') else {
+            continue;
+        };
+        if groups[group].is_null() {
+            groups[group] = object(json!({}));
+        }
+        groups[group]["properties"][name] = key.schema();
+    }
+    let mut schema = object(groups);
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("CodeSage settings");
+    schema
+}
+
+/// The README's table.
+pub fn markdown() -> String {
+    let mut table = String::from("| key | default | takes | meaning |\n|---|---|---|---|\n");
+    for key in KEYS {
+        let default = key.default();
+        let Key { name, meaning, field } = key;
+        table += &format!("| `{name}` | `{default}` | {field} | {meaning} |\n");
+    }
+    table
+}
+
+/// Why a key that is not in the table does nothing, and the key that was probably meant.
+pub fn explain_unknown(name: &str) -> String {
+    let inside =
+        |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    if LATER.iter().any(|later| inside(later)) {
+        return "not in this version yet".to_owned();
+    }
+    if KEYS.iter().any(|key| key.name.starts_with(&format!("{name}."))) {
+        return "expected a table of settings here".to_owned();
+    }
+    match nearest(name) {
+        Some(key) => format!("unknown key; did you mean `{key}`?"),
+        None => "unknown key; the README lists what can be set".to_owned(),
+    }
+}
+
+fn nearest(name: &str) -> Option<&'static str> {
+    // Forms that other tools would write (`max_tokens`, `max-tokens`) are no distance at all.
+    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
+    let written = plain(name);
+    let likeness = |key: &str| {
+        let whole = strsim::normalized_damerau_levenshtein(&written, &plain(key));
+        let last = key.rsplit('.').next().unwrap_or(key);
+        let part = strsim::normalized_damerau_levenshtein(&written, &plain(last));
+        whole.max(part * 0.95)
+    };
+    KEYS.iter()
+        .map(|key| (likeness(key.name), key.name))
+        .filter(|(likeness, _)| *likeness >= 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
