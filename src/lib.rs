@@ -38,6 +38,7 @@
 //! - **Standard output is the wire.** Not one byte that is not protocol reaches it, whatever C code prints. No socket
 //!   is ever opened.
 
+pub mod assist;
 pub mod completion;
 pub mod config;
 pub mod context;

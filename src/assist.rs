@@ -1,0 +1,211 @@
+//! What the user asked for, start to finish: no protocol, no llama.
+//!
+//! [`Assistant`] is the session's brain: the documents, the settings, the model, and what was suggested where. What
+//! the editor tells it (`open`, `change`, `close`) is synchronous and quick, because it is told on the transport
+//! task; what takes time (`complete`) is a future whose work happens on blocking threads and on the engine's own.
+
+pub mod complete;
+mod permission;
+mod place;
+mod prepare;
+pub mod stats;
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use url::Url;
+
+use crate::completion::Reason;
+use crate::completion::policy::Trigger;
+use crate::config::Settings;
+use crate::context::recent::Recent;
+use crate::engine::{Backend, ModelState, Usage};
+use crate::text::{Change, Document, DocumentStore, Encoding};
+use permission::Permission;
+use place::Places;
+pub use stats::Stats;
+
+/// The session's brain.
+pub struct Assistant {
+    store: DocumentStore,
+    backend: Arc<dyn Backend>,
+    /// Settings and what follows from them and from the workspace, replaced whole.
+    rules: Mutex<Arc<Rules>>,
+    /// What is known of each open document besides its text.
+    places: Mutex<Places>,
+    recent: Mutex<Recent>,
+    ledger: Mutex<stats::Ledger>,
+    next_id: AtomicU64,
+    /// The number of the newest question, of whatever document.
+    newest: AtomicU64,
+}
+
+/// One generation of settings, with the workspace they apply to.
+struct Rules {
+    settings: Arc<Settings>,
+    roots: Vec<PathBuf>,
+    permission: Permission,
+}
+
+/// One question for a suggestion. The snapshot and offset were taken before the first await.
+pub struct Ask {
+    pub uri: Url,
+    pub document: Arc<Document>,
+    /// The cursor, bytes.
+    pub offset: usize,
+    pub trigger: Trigger,
+    pub selection: Option<Range<usize>>,
+    /// The item selected in the editor's own menu: bytes it replaces, and its text.
+    pub popup: Option<(Range<usize>, String)>,
+}
+
+/// The answer: exactly one for each question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub outcome: Result<Suggestion, Reason>,
+    /// `OkCache` or `OkNew` where something is shown, else the same as the error.
+    pub reason: Reason,
+    pub usage: Usage,
+}
+
+/// Text to show at a place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// What `codesage.didAccept` names.
+    pub id: String,
+    /// Bytes of the asked document that the text replaces; on one line, holding the cursor.
+    pub range: Range<usize>,
+    pub text: String,
+    /// Mean natural logarithm of the probabilities of what the model wrote: what `completion.minConfidence` bounds.
+    pub confidence: f32,
+}
+
+impl Assistant {
+    /// `roots` are the workspace folders, for relative paths and ignore files.
+    pub fn new(backend: Arc<dyn Backend>, settings: Settings, roots: Vec<PathBuf>) -> Arc<Self> {
+        Arc::new(Self {
+            store: DocumentStore::default(),
+            backend,
+            rules: Mutex::new(Arc::new(Rules::new(Arc::new(settings), roots))),
+            places: Mutex::default(),
+            recent: Mutex::default(),
+            ledger: Mutex::default(),
+            next_id: AtomicU64::new(1),
+            newest: AtomicU64::new(0),
+        })
+    }
+
+    pub fn set_roots(&self, roots: Vec<PathBuf>) {
+        self.replace_rules(|old| Rules::new(old.settings.clone(), roots));
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        self.rules().settings.clone()
+    }
+
+    /// New settings, from the next request on. Nothing that is frozen in a prompt outlives them.
+    pub fn configure(&self, settings: Settings) {
+        self.replace_rules(|old| Rules::new(Arc::new(settings), old.roots.clone()));
+    }
+
+    /// Under one lock, so that of two changes at once neither is lost.
+    fn replace_rules(&self, change: impl FnOnce(&Rules) -> Rules) {
+        {
+            let mut rules = lock(&self.rules);
+            *rules = Arc::new(change(&rules));
+        }
+        lock(&self.places).forget_anchors();
+    }
+
+    pub fn backend(&self) -> &Arc<dyn Backend> {
+        &self.backend
+    }
+
+    pub fn model(&self) -> ModelState {
+        self.backend.watch().borrow().clone()
+    }
+
+    /// The open document, as it stands.
+    pub fn snapshot(&self, uri: &Url) -> Option<Arc<Document>> {
+        self.store.snapshot(uri)
+    }
+
+    /// Synchronous and quick, like the two below: they run on the transport task.
+    pub fn open(&self, uri: Url, language_id: &str, version: i32, text: &str) {
+        lock(&self.recent).touch(&uri);
+        lock(&self.places).open(&uri);
+        self.store.open(uri, language_id, version, text);
+    }
+
+    /// Whether the document was open.
+    pub fn change(&self, uri: &Url, version: i32, changes: &[Change], encoding: Encoding) -> bool {
+        let Some((_, edits)) = self.store.change(uri, version, changes, encoding) else {
+            return false;
+        };
+        lock(&self.places).follow(uri, &edits);
+        lock(&self.recent).touch(uri);
+        true
+    }
+
+    pub fn close(&self, uri: &Url) {
+        self.store.close(uri);
+        lock(&self.places).close(uri);
+        lock(&self.recent).forget(uri);
+    }
+
+    /// The person took the suggestion with this id.
+    pub fn accepted(&self, id: &str) {
+        lock(&self.ledger).accepted(id);
+    }
+
+    /// The person typed past, or dismissed, the suggestion with this id.
+    pub fn rejected(&self, id: &str) {
+        lock(&self.ledger).rejected(id);
+    }
+
+    /// The `codesage/stats` object.
+    pub fn stats(&self) -> Stats {
+        stats::Stats::new(&self.model(), lock(&self.ledger).completion(), self.backend.stats())
+    }
+
+    /// The last records, newest first: what `codesage.why` returns.
+    pub fn why(&self, limit: usize) -> Vec<stats::Record> {
+        lock(&self.ledger).records(limit)
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        lock(&self.rules).clone()
+    }
+
+    fn new_id(&self) -> String {
+        self.next_id.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+}
+
+impl Rules {
+    fn new(settings: Arc<Settings>, roots: Vec<PathBuf>) -> Self {
+        let permission = Permission::new(&settings, &roots);
+        Self { settings, roots, permission }
+    }
+
+    /// The path a model is told: relative to the workspace folder that holds it, else the file name.
+    fn model_path(&self, uri: &Url) -> String {
+        let Ok(path) = uri.to_file_path() else {
+            return uri.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or("untitled").into();
+        };
+        let inside = self
+            .roots
+            .iter()
+            .filter_map(|root| path.strip_prefix(root).ok())
+            .min_by_key(|path| path.as_os_str().len());
+        let shown = inside.map(PathBuf::from).or_else(|| path.file_name().map(PathBuf::from)).unwrap_or(path);
+        shown.to_string_lossy().replace('\\', "/")
+    }
+}
+
+/// A panic while one of these is held cannot leave it half changed: each is changed by one call.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

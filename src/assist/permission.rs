@@ -1,0 +1,134 @@
+//! Which files may be read for a model at all: not those that hold secrets, nor those that an ignore file names.
+//!
+//! Ignore files are read once for each folder, on first ask, and again when settings or workspace change. Reading is
+//! blocking: never on the transport task.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use url::Url;
+
+use crate::completion::Reason;
+use crate::completion::policy::is_secret;
+use crate::config::Settings;
+
+/// Names of ignore files, in each folder from the workspace's root to the file's.
+const IGNORE_FILES: [&str; 2] = [".gitignore", ".codesageignore"];
+
+/// What stands in the folder where a project begins.
+const PROJECT_SIGNS: [&str; 3] = [".git", ".codesageignore", "codesage.toml"];
+
+pub struct Permission {
+    roots: Vec<PathBuf>,
+    patterns: Vec<String>,
+    /// The rules of each folder of the workspace that was asked about.
+    folders: Mutex<HashMap<PathBuf, Arc<Gitignore>>>,
+}
+
+impl Permission {
+    pub fn new(settings: &Settings, roots: &[PathBuf]) -> Self {
+        Self { roots: roots.to_vec(), patterns: settings.context.ignore.clone(), folders: Mutex::default() }
+    }
+
+    /// Why a document's text must not reach a model, if so. Only the path is looked at.
+    pub fn refusal(&self, uri: &Url) -> Option<Reason> {
+        let path = uri.to_file_path().unwrap_or_else(|()| PathBuf::from(uri.path()));
+        if is_secret(&path.to_string_lossy()) {
+            return Some(Reason::OffSecret);
+        }
+        let root = self.root_of(&path)?;
+        self.is_ignored(&root, &path).then_some(Reason::OffIgnored)
+    }
+
+    /// The folder from which ignore files count: the workspace's; for a file outside any, the nearest above it that
+    /// looks like a project's, else its own.
+    fn root_of(&self, path: &Path) -> Option<PathBuf> {
+        let inside = self.roots.iter().filter(|root| path.starts_with(root));
+        let folder = path.parent()?;
+        let project = || {
+            let is_project = |folder: &&Path| PROJECT_SIGNS.iter().any(|sign| folder.join(sign).exists());
+            folder.ancestors().find(is_project).unwrap_or(folder)
+        };
+        Some(inside.max_by_key(|root| root.as_os_str().len()).map_or_else(|| project().into(), Clone::clone))
+    }
+
+    /// The folder nearest to the file that says anything about it decides, as git has it; the settings' patterns
+    /// count as the root's.
+    fn is_ignored(&self, root: &Path, path: &Path) -> bool {
+        let mut folder = path.parent();
+        while let Some(here) = folder.filter(|here| here.starts_with(root)) {
+            let rules = self.rules_of(root, here);
+            let found = rules.matched_path_or_any_parents(path, false);
+            if !found.is_none() {
+                return found.is_ignore();
+            }
+            folder = here.parent();
+        }
+        false
+    }
+
+    fn rules_of(&self, root: &Path, folder: &Path) -> Arc<Gitignore> {
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = folders.entry(folder.to_path_buf()).or_insert_with(|| {
+            let mut builder = GitignoreBuilder::new(folder);
+            for name in IGNORE_FILES {
+                let file = folder.join(name);
+                if let Some(error) = file.is_file().then(|| builder.add(&file)).flatten() {
+                    tracing::warn!("{error}");
+                }
+            }
+            if folder == root {
+                for pattern in &self.patterns {
+                    if let Err(error) = builder.add_line(None, pattern) {
+                        tracing::warn!("context.ignore: {error}");
+                    }
+                }
+            }
+            Arc::new(builder.build().unwrap_or_else(|error| {
+                tracing::warn!("{}: {error}", folder.display());
+                Gitignore::empty()
+            }))
+        });
+        rules.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_ignored_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_path_buf();
+        std::fs::create_dir_all(root.join("src/made")).unwrap();
+        std::fs::write(root.join(".gitignore"), "/target\n*.log\n").unwrap();
+        std::fs::write(root.join("src/.gitignore"), "!kept.log\n").unwrap();
+        std::fs::write(root.join(".codesageignore"), "src/made/\n").unwrap();
+        let mut settings = Settings::default();
+        settings.context.ignore = vec!["*.csv".into()];
+        let permission = Permission::new(&settings, std::slice::from_ref(&root));
+        for (path, expected) in [
+            ("src/main.rs", None),
+            ("target/debug/build.rs", Some(Reason::OffIgnored)),
+            ("src/some.log", Some(Reason::OffIgnored)),
+            ("src/kept.log", None),
+            ("src/made/up.rs", Some(Reason::OffIgnored)),
+            ("data.csv", Some(Reason::OffIgnored)),
+            (".env", Some(Reason::OffSecret)),
+        ] {
+            let uri = Url::from_file_path(root.join(path)).unwrap();
+            assert_eq!(permission.refusal(&uri), expected, "{path}");
+        }
+        // The same without a workspace: the nearest project above the file is it.
+        let permission = Permission::new(&settings, &[]);
+        let uri = Url::from_file_path(root.join("src/made/up.rs")).unwrap();
+        assert_eq!(permission.refusal(&uri), Some(Reason::OffIgnored));
+        let uri = Url::from_file_path(root.join("src/data.csv")).unwrap();
+        assert_eq!(permission.refusal(&uri), Some(Reason::OffIgnored));
+        let elsewhere = Url::parse("untitled:Untitled-1").unwrap();
+        assert_eq!(permission.refusal(&elsewhere), None);
+    }
+}

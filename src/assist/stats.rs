@@ -1,0 +1,248 @@
+//! Counters and the last hundred records: what `codesage/stats` and `codesage.why` show. Kept in memory only.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+
+use crate::completion::Reason;
+use crate::engine::stats::{Percentiles, Window};
+use crate::engine::{EngineStats, ModelState, Usage};
+use crate::models::hardware;
+
+/// Records kept.
+const RECORDS: usize = 100;
+
+/// The `codesage/stats` object. Its shape is part of the public contract.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    pub model: ModelStats,
+    pub completion: CompletionStats,
+    pub edit: EditStats,
+    pub engine: EngineStats,
+    pub memory: MemoryStats,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStats {
+    /// `unloaded`, `loading`, `ready` or `failed`.
+    pub state: &'static str,
+    pub name: String,
+    pub path: String,
+    pub parameters: u64,
+    pub context_tokens: u32,
+    pub threads: u32,
+    pub device: String,
+    /// Whether it fills in the middle; without, only the text before the cursor is used.
+    pub fills: bool,
+    pub error: Option<String>,
+}
+
+/// Requests for suggestions; every one is counted once in `requested` and once in what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompletionStats {
+    pub requested: u64,
+    pub shown: u64,
+    pub empty: u64,
+    pub cancelled: u64,
+    pub superseded: u64,
+    pub cache_hits: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// Empty answers by reason code.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Of those shown, from request to answer.
+    pub latency_ms: Percentiles,
+}
+
+/// Edits. This version makes none; the shape is the contract's, so that its readers need no case for that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditStats {
+    pub requested: u64,
+    pub applied: u64,
+    /// Refused edits by reason code.
+    pub refused: BTreeMap<&'static str, u64>,
+}
+
+/// Bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemoryStats {
+    pub rss_bytes: u64,
+    pub model_bytes: u64,
+    pub kv_bytes: u64,
+}
+
+/// One request and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub id: String,
+    pub uri: String,
+    pub version: i32,
+    /// Byte offset of the cursor.
+    pub offset: usize,
+    pub code: &'static str,
+    pub detail: &'static str,
+    /// What it cost; zeros for one that was superseded or cancelled, whose cost is in the engine's counters alone.
+    pub usage: Usage,
+    /// From request to answer.
+    pub ms: f64,
+    /// What was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Mean log-probability of what was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+}
+
+/// Where requests are entered.
+#[derive(Default)]
+pub struct Ledger {
+    completion: CompletionStats,
+    latency: Window,
+    records: VecDeque<Record>,
+    /// Ids shown and not yet accepted or rejected.
+    open: VecDeque<String>,
+}
+
+impl Ledger {
+    pub fn requested(&mut self) {
+        self.completion.requested += 1;
+    }
+
+    /// Enters what became of a request.
+    pub fn answered(&mut self, reason: Reason, record: Record) {
+        let stats = &mut self.completion;
+        match reason {
+            Reason::Cancelled => stats.cancelled += 1,
+            Reason::Superseded => stats.superseded += 1,
+            reason if reason.is_shown() => {
+                stats.shown += 1;
+                stats.cache_hits += u64::from(reason == Reason::OkCache);
+                self.latency.push(record.ms);
+                self.open.push_back(record.id.clone());
+            }
+            _ => stats.empty += 1,
+        }
+        if !reason.is_shown() {
+            *stats.dropped.entry(reason.code()).or_default() += 1;
+        }
+        self.records.push_back(record);
+        if self.records.len() > RECORDS {
+            self.records.pop_front();
+        }
+        if self.open.len() > RECORDS {
+            self.open.pop_front();
+        }
+    }
+
+    pub fn accepted(&mut self, id: &str) {
+        self.completion.accepted += u64::from(self.settle(id));
+    }
+
+    pub fn rejected(&mut self, id: &str) {
+        self.completion.rejected += u64::from(self.settle(id));
+    }
+
+    pub fn completion(&self) -> CompletionStats {
+        CompletionStats { latency_ms: self.latency.percentiles(), ..self.completion.clone() }
+    }
+
+    /// Newest first.
+    pub fn records(&self, limit: usize) -> Vec<Record> {
+        self.records.iter().rev().take(limit).cloned().collect()
+    }
+
+    /// Whether the id was shown and is settled for the first time.
+    fn settle(&mut self, id: &str) -> bool {
+        let found = self.open.iter().position(|open| open == id);
+        found.and_then(|index| self.open.remove(index)).is_some()
+    }
+}
+
+impl Stats {
+    pub fn new(model: &ModelState, completion: CompletionStats, engine: EngineStats) -> Self {
+        let mut memory =
+            MemoryStats { rss_bytes: hardware::resident_memory().unwrap_or(0), ..MemoryStats::default() };
+        let model = match model {
+            ModelState::Unloaded => ModelStats { state: "unloaded", ..ModelStats::default() },
+            ModelState::Loading { .. } => ModelStats { state: "loading", ..ModelStats::default() },
+            ModelState::Failed(why) => {
+                ModelStats { state: "failed", error: Some(why.clone()), ..ModelStats::default() }
+            }
+            ModelState::Ready(card) => {
+                memory.model_bytes = card.model_bytes;
+                memory.kv_bytes = card.kv_bytes;
+                ModelStats {
+                    state: "ready",
+                    name: card.name.clone(),
+                    path: card.path.to_string_lossy().into_owned(),
+                    parameters: card.parameters,
+                    context_tokens: card.context_tokens,
+                    threads: card.threads,
+                    device: card.device.clone(),
+                    fills: card.fills,
+                    error: None,
+                }
+            }
+        };
+        Self { model, completion, edit: EditStats::default(), engine, memory }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(id: &str, reason: Reason) -> Record {
+        Record {
+            id: id.into(),
+            uri: "file:///a".into(),
+            version: 1,
+            offset: 0,
+            code: reason.code(),
+            detail: reason.meaning(),
+            usage: Usage::default(),
+            ms: 1.0,
+            text: None,
+            confidence: None,
+        }
+    }
+
+    #[test]
+    fn every_request_is_counted_once() {
+        let mut ledger = Ledger::default();
+        for &reason in Reason::ALL {
+            ledger.requested();
+            ledger.answered(reason, record("x", reason));
+        }
+        let stats = ledger.completion();
+        assert_eq!(stats.requested, stats.shown + stats.empty + stats.cancelled + stats.superseded);
+        assert_eq!(stats.dropped.values().sum::<u64>() + stats.shown, stats.requested);
+    }
+
+    #[test]
+    fn a_suggestion_is_accepted_once() {
+        let mut ledger = Ledger::default();
+        ledger.answered(Reason::OkNew, record("7", Reason::OkNew));
+        ledger.accepted("7");
+        ledger.accepted("7");
+        ledger.rejected("7");
+        ledger.accepted("never shown");
+        assert_eq!((ledger.completion().accepted, ledger.completion().rejected), (1, 0));
+    }
+
+    #[test]
+    fn old_records_go() {
+        let mut ledger = Ledger::default();
+        for index in 0..250 {
+            ledger.answered(Reason::OkNew, record(&index.to_string(), Reason::OkNew));
+        }
+        assert_eq!(ledger.records(1000).len(), RECORDS);
+        assert_eq!(ledger.records(1)[0].id, "249");
+    }
+}
