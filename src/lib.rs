@@ -44,6 +44,7 @@ pub mod config;
 pub mod context;
 pub mod engine;
 pub mod log;
+pub mod lsp;
 pub mod models;
 pub mod prompt;
 pub mod syntax;

@@ -1,0 +1,62 @@
+//! The protocol edge: what a client sends becomes a plain call on the [`Assistant`](crate::assist::Assistant),
+//! and what that returns becomes protocol again. The only rooms that name `tower_lsp` or `lsp_types`.
+//!
+//! One message on its way in: `frames` → `transport` (which reads it by `message`) → `gate` (order, panics, and
+//! `legible` parameters) → tower-lsp's router and cancellation → `server` (one method each) → a feature room →
+//! `assist`. On its way out: a reply goes straight to the transport's queue; what the server says by itself goes
+//! through `client`.
+//!
+//! What a client cannot do is decided in `capabilities`, once, and not sprinkled over the features. Nothing here
+//! decides what is suggested or when, and nothing here knows a model.
+
+pub mod capabilities;
+pub mod client;
+pub mod completion_menu;
+pub mod convert;
+pub mod ending;
+pub mod execute_command;
+pub mod ext;
+pub mod frames;
+pub mod gate;
+pub mod inline_completion;
+pub mod legible;
+pub mod message;
+pub mod model_progress;
+pub mod server;
+pub mod session;
+pub mod settings;
+pub mod transport;
+pub mod triggers;
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::config::{Layers, Settings};
+use crate::engine::Backend;
+use crate::engine::late::LateBackend;
+
+pub use ending::{Cause, Ended};
+
+/// Starts the model that the settings name and returns at once; called at most once, when the settings are known:
+/// after `initialized`, and after the client's own settings were asked for where it has any.
+pub type Launch = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend> + Send>;
+
+/// Serves one client until it leaves, whichever way it does. `layers` holds what is known before the client speaks
+/// (the user's file and the command line, if they were read); the workspace's and the editor's are added. Nothing but protocol is written to `output`. When this
+/// returns, no handler runs and the model is stopped; the caller may still have to end its process by force, because
+/// a blocked read of the real standard input cannot be taken back.
+pub async fn serve<R, W>(input: R, output: W, layers: Layers, launch: Launch) -> Ended
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let backend = LateBackend::new();
+    let signals = ending::Signals::default();
+    let (service, socket) =
+        server::service(server::Start { layers, backend: backend.clone(), launch, signals: signals.clone() });
+    let gate = gate::Gate::new(service);
+    let cause = transport::run(gate, socket, input, output, signals.parent_died()).await;
+    ending::stop_engine(backend).await;
+    Ended { cause, after_shutdown: signals.shutdown_was_received() }
+}

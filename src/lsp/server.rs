@@ -1,0 +1,202 @@
+//! The routing table: which method is whose. Each is a few lines and then a call.
+//!
+//! What is written before a method's first await happens on arrival, in the order of the wire (see `gate`): edits
+//! land there, and requests take their snapshot there. So nothing slow stands there, and `initialize` never waits
+//! for a model. Does *not* hold anything but the session.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use serde_json::Value;
+use tower_lsp::jsonrpc::Result;
+use tower_lsp::lsp_types::{
+    CompletionParams, CompletionResponse, DidChangeConfigurationParams, DidChangeTextDocumentParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    ServerInfo, WorkDoneProgressCancelParams,
+};
+use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
+
+use crate::config::Layers;
+use crate::engine::late::LateBackend;
+use crate::lsp::client::Outbox;
+use crate::lsp::ending::Signals;
+use crate::lsp::ext::{self, InlineCompletionList, InlineCompletionParams, ItemParams, RejectParams, Status};
+use crate::lsp::session::{Session, lock};
+use crate::lsp::{
+    Launch, completion_menu, convert, execute_command, inline_completion, model_progress, settings,
+};
+
+/// What a server begins with.
+pub struct Start {
+    pub layers: Layers,
+    pub backend: Arc<LateBackend>,
+    pub launch: Launch,
+    pub signals: Signals,
+}
+
+/// See the module.
+pub struct Server {
+    client: Client,
+    backend: Arc<LateBackend>,
+    signals: Signals,
+    /// Taken by `initialize`.
+    layers: Mutex<Layers>,
+    /// Taken by `initialized`.
+    launch: Mutex<Option<Launch>>,
+    /// There from `initialize` on; tower-lsp lets no other method pass before.
+    session: OnceLock<Arc<Session>>,
+}
+
+/// Everything that is served: the standard methods below, LSP 3.18's, and our own with their aliases.
+pub fn service(start: Start) -> (LspService<Server>, ClientSocket) {
+    LspService::build(|client| Server {
+        client,
+        backend: start.backend,
+        signals: start.signals,
+        layers: Mutex::new(start.layers),
+        launch: Mutex::new(Some(start.launch)),
+        session: OnceLock::new(),
+    })
+    .custom_method(ext::INLINE_COMPLETION, Server::inline_completion)
+    .custom_method(ext::PROGRESS_CANCEL, Server::progress_cancelled)
+    .custom_method(ext::STATS, Server::stats)
+    .custom_method(ext::STATUS, Server::status)
+    .custom_method(ext::DID_SHOW, Server::did_show)
+    .custom_method(ext::DID_SHOW_ALIAS, Server::did_show)
+    .custom_method(ext::DID_PARTIALLY_ACCEPT, Server::did_partially_accept)
+    .custom_method(ext::DID_PARTIALLY_ACCEPT_ALIAS, Server::did_partially_accept)
+    .custom_method(ext::DID_REJECT, Server::did_reject)
+    .custom_method(ext::DID_REJECT_ALIAS, Server::did_reject)
+    .finish()
+}
+
+#[tower_lsp::async_trait]
+impl LanguageServer for Server {
+    // --- The session's life.
+
+    async fn initialize(&self, params: InitializeParams) -> Result<InitializeResult> {
+        // The Gate put the real parameters here, whole; the rest of the type is empty.
+        let params = params.initialization_options.unwrap_or_default();
+        let layers = std::mem::take(&mut *lock(&self.layers));
+        let outbox = Outbox::new(self.client.clone());
+        let session =
+            self.session.get_or_init(|| Session::new(&params, layers, self.backend.clone(), outbox));
+        if let Some(parent) = params.get("processId").and_then(Value::as_u64) {
+            self.signals.parent_is(u32::try_from(parent).unwrap_or(0));
+        }
+        Ok(InitializeResult {
+            capabilities: session.flags.server_capabilities(session.assistant.settings().completion.menu),
+            server_info: Some(ServerInfo {
+                name: env!("CARGO_PKG_NAME").into(),
+                version: Some(env!("CARGO_PKG_VERSION").into()),
+            }),
+        })
+    }
+
+    async fn initialized(&self, _: InitializedParams) {
+        let session = self.session();
+        session.settle();
+        session.pull_settings().await;
+        let launch = lock(&self.launch).take();
+        if let Some(launch) = launch {
+            self.backend.become_backend(launch(&session.assistant.settings()));
+            tokio::spawn(model_progress::follow(session.clone()));
+        }
+    }
+
+    async fn shutdown(&self) -> Result<()> {
+        self.signals.shutdown_received();
+        Ok(())
+    }
+
+    // --- Text. Nothing is awaited, so each has happened before the next message is read.
+
+    async fn did_open(&self, params: DidOpenTextDocumentParams) {
+        let session = self.session();
+        let opened = params.text_document;
+        let uri = opened.uri.clone();
+        session.assistant.open(opened.uri, &opened.language_id, opened.version, &opened.text);
+        session.opened(&uri);
+    }
+
+    async fn did_change(&self, params: DidChangeTextDocumentParams) {
+        let session = self.session();
+        let (uri, version) = (params.text_document.uri, params.text_document.version);
+        let changes = convert::changes(params.content_changes);
+        if session.assistant.change(&uri, version, &changes, session.flags.columns) {
+            session.changed(&uri);
+        } else {
+            session.stray(&uri);
+        }
+    }
+
+    async fn did_close(&self, params: DidCloseTextDocumentParams) {
+        let session = self.session();
+        session.assistant.close(&params.text_document.uri);
+        session.closed();
+    }
+
+    /// The text is ours already; without this method each save would be logged as unknown.
+    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+
+    // --- Settings and folders.
+
+    async fn did_change_configuration(&self, params: DidChangeConfigurationParams) {
+        let session = self.session();
+        match settings::of_change(&params.settings) {
+            Some(section) => session.apply_settings(&section),
+            None => session.pull_settings().await,
+        }
+    }
+
+    async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
+        self.session().change_folders(params.event);
+    }
+
+    // --- Requests.
+
+    async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        let list = completion_menu::answer(self.session(), params).await;
+        Ok(Some(CompletionResponse::List(list)))
+    }
+
+    async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        execute_command::run(&self.session().assistant, &params).map(Some)
+    }
+}
+
+impl Server {
+    async fn inline_completion(&self, params: InlineCompletionParams) -> Result<InlineCompletionList> {
+        Ok(inline_completion::answer(self.session(), params).await)
+    }
+
+    async fn progress_cancelled(&self, params: WorkDoneProgressCancelParams) {
+        self.session().outbox.cancel_progress(&params.token);
+    }
+
+    async fn stats(&self, _: Value) -> Result<Value> {
+        execute_command::stats(&self.session().assistant)
+    }
+
+    async fn status(&self, _: Value) -> Result<Status> {
+        Ok(model_progress::status(&self.session().assistant.model()))
+    }
+
+    /// What is shown is counted when it is answered: a client that tells us again changes nothing.
+    async fn did_show(&self, _: ItemParams) {}
+
+    async fn did_partially_accept(&self, params: ItemParams) {
+        if let Some(id) = params.id().filter(|_| params.is_whole()) {
+            self.session().assistant.accepted(id);
+        }
+    }
+
+    async fn did_reject(&self, params: RejectParams) {
+        let session = self.session();
+        params.ids.iter().for_each(|id| session.assistant.rejected(id));
+    }
+
+    fn session(&self) -> &Arc<Session> {
+        self.session.get().expect("tower-lsp lets nothing pass before `initialize`")
+    }
+}

@@ -1,0 +1,275 @@
+//! What belongs to one client from `initialize` on: what it can do, its settings, and the assistant behind it.
+//!
+//! Made once and never replaced; what changes inside is behind its own short lock, never held over an await. Does
+//! *not* know a method: `server` routes, and the feature rooms answer.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tower_lsp::lsp_types::request::WorkspaceConfiguration;
+use tower_lsp::lsp_types::{
+    ConfigurationItem, ConfigurationParams, MessageType, Url, WorkspaceFolder, WorkspaceFoldersChangeEvent,
+};
+
+use crate::assist::Assistant;
+use crate::completion::policy::Trigger;
+use crate::config::Layers;
+use crate::engine::Backend;
+use crate::log;
+use crate::lsp::capabilities::ClientFlags;
+use crate::lsp::client::Outbox;
+use crate::lsp::settings;
+use crate::lsp::triggers::Triggers;
+use crate::text::Document;
+
+/// How long the launch waits for a client to tell its settings. The model is not loaded before, so it is short.
+const CONFIGURATION_WITHIN: Duration = Duration::from_secs(2);
+
+/// Documents changed without being open that are remembered as told.
+const STRAYS: usize = 100;
+
+/// See the module.
+pub struct Session {
+    pub assistant: Arc<Assistant>,
+    pub flags: ClientFlags,
+    pub outbox: Outbox,
+    roots: Mutex<Vec<PathBuf>>,
+    sources: Mutex<Sources>,
+    /// Problems that the person was told of: once is enough.
+    told: Mutex<HashSet<String>>,
+    strays: Mutex<HashSet<Url>>,
+    triggers: Mutex<Triggers>,
+    last_change: Mutex<Option<Instant>>,
+    warm: watch::Sender<Option<Arc<Document>>>,
+}
+
+/// Where settings are written, and how new the editor's word among them is.
+struct Sources {
+    layers: Layers,
+    /// How often the editor was asked or spoke by itself.
+    asked: u64,
+    /// Which of those the editor's layer is from. An older answer that comes later is not heard.
+    heard: u64,
+}
+
+impl Sources {
+    /// The number of a new question, or of a word that came unasked.
+    fn next(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+}
+
+impl Session {
+    /// From the parameters of `initialize`, as they came. Inside the runtime.
+    pub fn new(params: &Value, mut layers: Layers, backend: Arc<dyn Backend>, outbox: Outbox) -> Arc<Self> {
+        let roots = roots(params);
+        if let Some(root) = roots.first() {
+            layers.read_workspace(root);
+        }
+        if let Some(options) = params.get("initializationOptions").filter(|options| !options.is_null()) {
+            layers.set_initialization(&settings::of_initialization(options));
+        }
+        // Problems are told when the client is ready to hear them.
+        let (settings, _) = layers.resolve();
+        Arc::new(Self {
+            assistant: Assistant::new(backend, settings, roots.clone()),
+            flags: ClientFlags::distil(params),
+            outbox,
+            roots: Mutex::new(roots),
+            sources: Mutex::new(Sources { layers, asked: 0, heard: 0 }),
+            told: Mutex::default(),
+            strays: Mutex::default(),
+            triggers: Mutex::default(),
+            last_change: Mutex::default(),
+            warm: spawn_warmer(),
+        })
+    }
+
+    /// Takes settings that the editor sends by itself; they stand above `initializationOptions`.
+    pub fn apply_settings(&self, section: &Value) {
+        let number = lock(&self.sources).next();
+        self.take_settings(number, section);
+    }
+
+    /// Takes the editor's word of this number, unless a newer one was taken before. Null has nothing set.
+    fn take_settings(&self, number: u64, section: &Value) {
+        let mut sources = lock(&self.sources);
+        if number > sources.heard {
+            sources.heard = number;
+            sources.layers.set_editor(section);
+            self.resolve(&sources.layers);
+        }
+    }
+
+    /// Resolves the settings as they stand, and tells each problem once.
+    pub fn settle(&self) {
+        self.resolve(&lock(&self.sources).layers);
+    }
+
+    /// NB: under the lock of the layers throughout, else what was resolved first could be configured last.
+    fn resolve(&self, layers: &Layers) {
+        let (settings, problems) = layers.resolve();
+        // The log may have been started with other settings than the session's; it looks for itself what is new.
+        if let Err(error) = log::apply(&settings.log) {
+            self.tell(format!("log.file: {error}"));
+        }
+        if *self.assistant.settings() != settings {
+            self.assistant.configure(settings);
+        }
+        for problem in problems {
+            self.tell(problem.to_string());
+        }
+    }
+
+    /// Tells the person of a problem, unless it was told before.
+    fn tell(&self, problem: String) {
+        if lock(&self.told).insert(problem.clone()) {
+            self.outbox.warn(&problem);
+        }
+    }
+
+    /// Asks for the `codesage` section where the client answers that, and waits, but not for long. The answer is
+    /// applied whenever it comes.
+    pub async fn pull_settings(self: &Arc<Self>) {
+        if !self.flags.configuration {
+            return;
+        }
+        let number = lock(&self.sources).next();
+        // A client that never answers keeps no session.
+        let (session, outbox) = (Arc::downgrade(self), self.outbox.clone());
+        let asked = tokio::spawn(async move {
+            let section = ConfigurationItem { scope_uri: None, section: Some("codesage".into()) };
+            let params = ConfigurationParams { items: vec![section] };
+            let answer = outbox.ask::<WorkspaceConfiguration>(params).await;
+            let section = answer.and_then(|sections| sections.into_iter().next());
+            if let (Some(session), Some(section)) = (session.upgrade(), section) {
+                session.take_settings(number, &section);
+            }
+        });
+        if tokio::time::timeout(CONFIGURATION_WITHIN, asked).await.is_err() {
+            tracing::info!("the client did not tell its settings within {CONFIGURATION_WITHIN:?}");
+        }
+    }
+
+    /// The document has a new text: what asks next should find its tree and chunks made. One thread parses, and
+    /// always the newest text; those in between are never looked at.
+    pub fn changed(&self, uri: &Url) {
+        *lock(&self.last_change) = Some(Instant::now());
+        self.warm.send_replace(self.assistant.snapshot(uri));
+    }
+
+    /// Folders came or went. Settings stay those of the folder that was first at the start.
+    pub fn change_folders(&self, event: WorkspaceFoldersChangeEvent) {
+        let paths = |folders: Vec<WorkspaceFolder>| -> Vec<PathBuf> {
+            folders.into_iter().filter_map(|folder| folder.uri.to_file_path().ok()).collect()
+        };
+        let (removed, added) = (paths(event.removed), paths(event.added));
+        let mut roots = lock(&self.roots);
+        roots.retain(|root| !removed.contains(root) && !added.contains(root));
+        roots.extend(added);
+        self.assistant.set_roots(roots.clone());
+    }
+
+    /// A document was opened, or opened again.
+    pub fn opened(&self, uri: &Url) {
+        lock(&self.strays).remove(uri);
+        self.warm.send_replace(self.assistant.snapshot(uri));
+    }
+
+    /// A closed document's text is let go.
+    pub fn closed(&self) {
+        self.warm.send_replace(None);
+    }
+
+    /// A change of a document that is not open: the client and we disagree, which is worth one line.
+    pub fn stray(&self, uri: &Url) {
+        let mut strays = lock(&self.strays);
+        if strays.len() < STRAYS && strays.insert(uri.clone()) {
+            let message =
+                format!("{uri} was changed but is not open; its changes are lost until it is opened");
+            self.outbox.log(MessageType::WARNING, &message);
+        }
+    }
+
+    /// Who asked for an inline completion.
+    pub fn inline_trigger(&self, kind: Option<i64>) -> Trigger {
+        let since_change = self.since_change();
+        lock(&self.triggers).inline(kind, since_change)
+    }
+
+    /// Who opened the completion menu.
+    pub fn menu_trigger(&self, kind: Option<i64>) -> Trigger {
+        Triggers::menu(kind, self.since_change())
+    }
+
+    fn since_change(&self) -> Option<Duration> {
+        lock(&self.last_change).map(|at| at.elapsed())
+    }
+}
+
+/// Nothing is left half-done under these locks, so a panic elsewhere is no reason to stop.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn spawn_warmer() -> watch::Sender<Option<Arc<Document>>> {
+    let (sender, mut newest) = watch::channel(None::<Arc<Document>>);
+    tokio::spawn(async move {
+        while newest.changed().await.is_ok() {
+            let document = newest.borrow_and_update().clone();
+            if let Some(document) = document {
+                let parsing = tokio::task::spawn_blocking(move || _ = document.chunks());
+                if parsing.await.is_err() {
+                    tracing::error!("a document could not be parsed");
+                }
+            }
+        }
+    });
+    sender
+}
+
+/// The workspace folders; else the one folder that older clients name. Those that are no files are left out.
+pub fn roots(params: &Value) -> Vec<PathBuf> {
+    let path = |uri: &Value| Url::parse(uri.as_str()?).ok()?.to_file_path().ok();
+    let folders = params.get("workspaceFolders").and_then(Value::as_array);
+    let mut roots: Vec<PathBuf> =
+        folders.into_iter().flatten().filter_map(|folder| path(folder.get("uri")?)).collect();
+    if roots.is_empty() {
+        let root = params.get("rootUri").and_then(path);
+        let older = || Some(PathBuf::from(params.get("rootPath")?.as_str()?));
+        roots.extend(root.or_else(older));
+    }
+    roots
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn roots_are_the_folders_else_the_root() {
+        let cases = [
+            (json!({}), vec![]),
+            (json!({"workspaceFolders": null, "rootUri": null, "rootPath": null}), vec![]),
+            (json!({"rootPath": "/a"}), vec!["/a"]),
+            (json!({"rootPath": "/a", "rootUri": "file:///b%20c"}), vec!["/b c"]),
+            (json!({"rootUri": "untitled:x", "workspaceFolders": [{"uri": "not a uri"}, 7]}), vec![]),
+            (
+                json!({"rootUri": "file:///b", "workspaceFolders": [{"uri": "file:///c"}, {"uri": "file:///d"}]}),
+                vec!["/c", "/d"],
+            ),
+        ];
+        for (params, expected) in cases {
+            let expected: Vec<PathBuf> = expected.into_iter().map(PathBuf::from).collect();
+            assert_eq!(roots(&params), expected, "{params}");
+        }
+    }
+}
