@@ -39,6 +39,7 @@
 //!   is ever opened.
 
 pub mod assist;
+pub mod cli;
 pub mod completion;
 pub mod config;
 pub mod context;

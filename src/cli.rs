@@ -1,0 +1,233 @@
+//! The command line: one file a subcommand. Here stand the arguments, and what the subcommands share.
+//!
+//! Standard output is handed in as a file: descriptor 1 belongs to standard error by now (`main.rs`). Only `lsp`
+//! speaks protocol on it, all others print on it. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod bench;
+mod complete;
+mod config;
+mod demo;
+mod lsp;
+mod models;
+#[cfg(not(feature = "llama"))]
+mod no_model;
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::{CommandLine, Layers, Settings};
+use crate::engine::{Backend, ModelCard, ModelState};
+use crate::log;
+
+/// A language server with a private, local coding model inside it.
+///
+/// Without a command it serves LSP on standard input and output, as editors start it.
+#[derive(Debug, Parser)]
+#[command(name = "codesage", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args, Debug)]
+struct Shared {
+    /// The model: a GGUF file, or `builtin` for the one in the binary
+    #[arg(long, value_name = "PATH", global = true, env = "CODESAGE_MODEL")]
+    model: Option<String>,
+    /// Settings file to read in place of the user's own
+    #[arg(long, value_name = "FILE", global = true, env = "CODESAGE_CONFIG")]
+    config: Option<PathBuf>,
+    /// off, error, warn, info, debug, trace, or target=level pairs
+    #[arg(long, value_name = "LEVEL", global = true, env = "CODESAGE_LOG")]
+    log_level: Option<String>,
+    /// Append the log to this file instead of standard error
+    #[arg(long, value_name = "FILE", global = true)]
+    log_file: Option<String>,
+    /// Accepted because editors pass it; there is no other way to serve
+    #[arg(long, global = true, hide = true)]
+    stdio: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve LSP on standard input and output (the default)
+    Lsp,
+    /// Show ghost text as it is typed, with the real model, in this terminal
+    Demo(demo::Options),
+    /// Print the suggestion for one place in a file
+    Complete(complete::Options),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::Bench),
+    /// Look after model files
+    #[command(subcommand)]
+    Models(models::Models),
+    /// Look after settings
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+/// Why a subcommand failed.
+#[derive(Debug)]
+enum Failure {
+    /// For the person, whole.
+    Message(String),
+    Output(io::Error),
+}
+
+/// What a subcommand other than `lsp` works with.
+struct Session {
+    layers: Layers,
+    settings: Settings,
+    /// The real standard output.
+    output: File,
+}
+
+/// Reads the command line. Prints help, the version or what is wrong by itself, and then does not return.
+pub fn parse() -> Arguments {
+    Arguments::parse()
+}
+
+/// Runs the subcommand and gives the exit code. `wire` is the real standard output.
+pub fn run(arguments: Arguments, wire: File) -> i32 {
+    let Arguments { shared, command } = arguments;
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let config = shared.config.filter(|path| !path.as_os_str().is_empty());
+    let mut layers = Layers::new(config);
+    layers.set_command_line(CommandLine {
+        model: given(shared.model),
+        log_level: given(shared.log_level),
+        log_file: given(shared.log_file),
+    });
+    layers.read_user();
+
+    let Some(command) = command.filter(|command| !matches!(command, Command::Lsp)) else {
+        return lsp::run(layers, wire);
+    };
+    // The person looks at what the subcommand prints, so the log is quiet unless asked for.
+    let (mut settings, problems) = layers.resolve();
+    if settings.log == Settings::default().log {
+        settings.log.level = "warn".to_owned();
+    }
+    if let Err(error) = log::start(&settings.log) {
+        eprintln!("codesage: log.file: {error}");
+    }
+    if !matches!(command, Command::Config(_)) {
+        for problem in problems {
+            eprintln!("codesage: {problem}");
+        }
+    }
+    let session = Session { layers, settings, output: wire };
+    let outcome = match command {
+        Command::Lsp => unreachable!("served above"),
+        Command::Demo(options) => demo::run(session, options),
+        Command::Complete(options) => complete::run(session, options),
+        Command::Bench(bench) => bench::run(session, bench),
+        Command::Models(models) => models::run(session, models),
+        Command::Config(config) => config::run(session, config),
+    };
+    match outcome {
+        Ok(()) => 0,
+        // `codesage demo | head` has seen enough.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(Failure::Output(error)) => {
+            eprintln!("codesage: cannot write: {error}");
+            1
+        }
+        Err(Failure::Message(message)) => {
+            eprintln!("codesage: {message}");
+            1
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Output(error)
+    }
+}
+
+/// Starts the model that the settings name; returns at once. The only place where an engine is made.
+#[cfg(feature = "llama")]
+fn backend(settings: &Settings) -> Arc<dyn Backend> {
+    use crate::engine::llama::{LlamaEngine, Options, Source};
+
+    let model = &settings.model;
+    let source = match &model.path {
+        Some(path) => Source::File(path.clone()),
+        None => Source::BuiltIn,
+    };
+    let options = Options {
+        threads: model.threads,
+        gpu_layers: model.gpu_layers,
+        context_tokens: model.context_tokens,
+    };
+    LlamaEngine::start(source, options)
+}
+
+#[cfg(not(feature = "llama"))]
+fn backend(_settings: &Settings) -> Arc<dyn Backend> {
+    Arc::new(no_model::NoModel::default())
+}
+
+/// Waits until the model is ready; the error is a sentence.
+async fn ready(backend: &Arc<dyn Backend>) -> Result<Arc<ModelCard>, Failure> {
+    let mut states = backend.watch();
+    let settled =
+        states.wait_for(|state| matches!(state, ModelState::Ready(_) | ModelState::Failed(_))).await;
+    match settled.as_deref() {
+        Ok(ModelState::Ready(card)) => Ok(card.clone()),
+        Ok(ModelState::Failed(why)) => Err(Failure::Message(why.clone())),
+        _ => Err(Failure::Message("the engine ended before the model was loaded".to_owned())),
+    }
+}
+
+/// NB: not `#[tokio::main]`, which starts threads before the process is set up.
+fn runtime() -> Result<Runtime, Failure> {
+    // One thread for the transport, one for what a suggestion computes: the engine has threads of its own.
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Message(format!("cannot start threads: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_editors_pass_is_understood() {
+        for line in [
+            "codesage",
+            "codesage --stdio",
+            "codesage lsp --stdio",
+            "codesage lsp --model builtin --log-file x.log",
+            "codesage demo --fast",
+            "codesage complete a.rs:1:1 --json",
+            "codesage --log-level debug bench engine --json",
+        ] {
+            assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
+        }
+        for line in
+            ["codesage nonsense", "codesage complete", "codesage complete a.rs", "codesage complete a.rs:0:1"]
+        {
+            let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! `codesage bench`: what this machine does, measured, to stand behind the figures in the README.
+//!
+//! Each measurement goes through the same calls as a session. Prints; asserts nothing, for times are no contract.
+
+mod model;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use url::Url;
+
+use super::{Failure, Session};
+use crate::assist::Assistant;
+use crate::config::{Layers, Settings};
+use crate::engine::scripted::ScriptedBackend;
+use crate::lsp;
+use crate::text::{Change, Encoding, Position};
+
+/// Lines of the edited document, and keys typed into it.
+const LINES: u32 = 10_000;
+const KEYS: u32 = 2_000;
+const INITIALIZES: u32 = 50;
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Latencies of the server, and what the model costs
+    Engine(Options),
+}
+
+#[derive(Args, Debug)]
+pub struct Options {
+    /// Print one object
+    #[arg(long)]
+    json: bool,
+}
+
+/// One row of the answer.
+struct Figure {
+    /// Key in the object.
+    name: &'static str,
+    /// As a person reads it.
+    title: String,
+    unit: &'static str,
+    samples: Vec<f64>,
+}
+
+pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
+    let Bench::Engine(options) = bench;
+    let runtime = super::runtime()?;
+    let mut figures = vec![
+        Figure::new(
+            "didChangeMs",
+            format!("didChange to visible snapshot, {LINES} lines"),
+            "ms",
+            did_change()?,
+        ),
+        Figure::new("initializeMs", "initialize to its reply".into(), "ms", runtime.block_on(initialize())?),
+    ];
+    let started = Instant::now();
+    let backend = super::backend(&session.settings);
+    let measured = runtime.block_on(async {
+        let card = super::ready(&backend).await?;
+        model::figures(&backend, &card, started.elapsed()).await
+    });
+    backend.shutdown();
+    figures.extend(measured?);
+    print(session.output, &figures, options.json)
+}
+
+fn print(mut output: impl Write, figures: &[Figure], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let fields = figures.iter().map(|figure| {
+            let value = json!({
+                "p50": figure.rank(0.50), "p95": figure.rank(0.95), "p99": figure.rank(0.99),
+                "mean": figure.mean(), "samples": figure.samples.len(),
+            });
+            (figure.name.to_owned(), value)
+        });
+        writeln!(output, "{:#}", Value::Object(fields.collect()))?;
+        return Ok(());
+    }
+    for figure in figures {
+        let Figure { title, unit, .. } = figure;
+        let [p50, p95, p99] = [0.50, 0.95, 0.99].map(|share| figure.rank(share));
+        let mean = figure.mean();
+        writeln!(
+            output,
+            "{title:<46} mean {mean:>8.2}  p50 {p50:>8.2}  p95 {p95:>8.2}  p99 {p99:>8.2} {unit}"
+        )?;
+    }
+    Ok(())
+}
+
+impl Figure {
+    fn new(name: &'static str, title: String, unit: &'static str, samples: Vec<f64>) -> Self {
+        Self { name, title, unit, samples }
+    }
+
+    /// Zero without samples.
+    fn mean(&self) -> f64 {
+        self.samples.iter().sum::<f64>() / self.samples.len().max(1) as f64
+    }
+
+    /// By nearest rank; zero without samples.
+    fn rank(&self, share: f64) -> f64 {
+        let mut sorted = self.samples.clone();
+        sorted.sort_by(f64::total_cmp);
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+    }
+}
+
+/// Milliseconds of each key typed all over a long document.
+fn did_change() -> Result<Vec<f64>, Failure> {
+    let line = "    let value = compute(first, second).unwrap_or_default();\n";
+    let uri = Url::parse("file:///bench.rs").map_err(|error| Failure::Message(error.to_string()))?;
+    let assistant = Assistant::new(Arc::new(ScriptedBackend::default()), Settings::default(), Vec::new());
+    assistant.open(uri.clone(), "rust", 0, &line.repeat(LINES as usize));
+    let mut samples = Vec::new();
+    for key in 0..KEYS {
+        // A prime step: the whole document is visited, in no order that a cache would like.
+        let place = Position { line: key.wrapping_mul(7919) % LINES, column: 20 };
+        let change = Change { range: Some(place..place), text: "x".to_owned() };
+        let version = key as i32 + 1;
+        let started = Instant::now();
+        assistant.change(&uri, version, &[change], Encoding::Utf16);
+        let snapshot = assistant.snapshot(&uri);
+        samples.push(milliseconds(started.elapsed()));
+        if snapshot.is_none_or(|snapshot| snapshot.version() != version) {
+            return Err(Failure::Message("a change was lost".to_owned()));
+        }
+    }
+    Ok(samples)
+}
+
+/// Milliseconds to the reply, each from a server of its own.
+async fn initialize() -> Result<Vec<f64>, Failure> {
+    let mut samples = Vec::new();
+    for _ in 0..INITIALIZES {
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        let (input, output) = tokio::io::split(theirs);
+        let launch: lsp::Launch = Box::new(|_| Arc::new(ScriptedBackend::default()));
+        let mut client = ours;
+        let ask = async {
+            let request = json!({
+                "jsonrpc": "2.0", "id": 1, "method": "initialize",
+                "params": {"processId": null, "rootUri": null, "capabilities": {}},
+            });
+            let started = Instant::now();
+            client.write_all(&frame(&request)).await?;
+            let reply = read_frame(&mut client).await?;
+            let elapsed = milliseconds(started.elapsed());
+            client.write_all(&frame(&json!({"jsonrpc": "2.0", "method": "exit"}))).await?;
+            client.shutdown().await?;
+            match reply.get("result") {
+                Some(_) => Ok(elapsed),
+                None => Err(Failure::Message(format!("initialize was answered with {reply}"))),
+            }
+        };
+        let (_, sample) = tokio::join!(lsp::serve(input, output, Layers::default(), launch), ask);
+        samples.push(sample?);
+    }
+    Ok(samples)
+}
+
+fn frame(message: &Value) -> Vec<u8> {
+    let body = message.to_string();
+    format!("Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+async fn read_frame(client: &mut (impl AsyncReadExt + Unpin)) -> Result<Value, Failure> {
+    let broken = || Failure::Message("the server sent a broken frame".to_owned());
+    let mut header = Vec::new();
+    while !header.ends_with(b"\r\n\r\n") {
+        header.push(client.read_u8().await?);
+    }
+    let header = String::from_utf8(header).map_err(|_| broken())?;
+    let length = header.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let length: usize = length.and_then(|length| length.parse().ok()).ok_or_else(broken)?;
+    let mut body = vec![0; length];
+    client.read_exact(&mut body).await?;
+    serde_json::from_slice(&body).map_err(|_| broken())
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_ranks() {
+        let figure = Figure {
+            name: "x",
+            title: "X".into(),
+            unit: "ms",
+            samples: (1..=200).rev().map(f64::from).collect(),
+        };
+        assert_eq!((figure.rank(0.5), figure.rank(0.99)), (100.0, 198.0));
+        let mut output = Vec::new();
+        print(&mut output, &[figure], true).unwrap();
+        let object: Value = serde_json::from_slice(&output).unwrap();
+        assert_eq!(
+            object["x"],
+            json!({"mean": 100.5, "p50": 100.0, "p95": 190.0, "p99": 198.0, "samples": 200})
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Tables of cases for `demo`.
+
+use expect_test::expect;
+
+use super::*;
+
+#[test]
+fn the_script_fits_its_files() {
+    for scene in script::SCENES {
+        let holes = scene.holes().unwrap();
+        let missing: usize = holes.iter().map(|hole| hole.len()).sum();
+        assert!(missing * 4 < scene.text.len(), "{}: too little is left", scene.name);
+        for hole in holes {
+            assert!(scene.text[hole.clone()].starts_with('\n'));
+            assert!(scene.text[hole.end..].starts_with('\n'));
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_told() {
+    let score = Score { shown: 5, right: 3, keys: 50, characters: 120, suggested: 73 };
+    let mut after = EngineStats { evaluated_tokens: 110, generated_tokens: 40, ..EngineStats::default() };
+    after.tokens_per_second.generate = 312.4;
+    let before = EngineStats { evaluated_tokens: 10, ..EngineStats::default() };
+    expect![[r#"
+
+        3 suggestions were right and taken: 73 of 120 characters, 50 keys in all. 2 others were shown and typed over.
+        312 tokens/s written, 0 tokens/s read; 40 tokens written, 2.0 tokens read a key."#]]
+    .assert_eq(&summary(score, &before, &after).join("\n"));
+}
+
+#[test]
+fn keys_take_a_human_time() {
+    for n in 0..1000 {
+        assert!((70..=140).contains(&Pace::Human.key(n).as_millis()));
+    }
+    assert_eq!(Pace::Fast.key(1), Duration::ZERO);
+}
