@@ -1,0 +1,143 @@
+//! The set-up script, run where only what a test puts there exists: it must install what is missing and no more.
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A machine with these commands and files, and nothing else.
+struct Machine {
+    directory: TempDir,
+}
+
+impl Machine {
+    fn new(commands: &[&str], files: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let machine = Self { directory };
+        let bin = machine.path("bin");
+        fs::create_dir(&bin).unwrap();
+        for tool in ["sed", "env", "touch", "mkdir", "dirname"] {
+            let real = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
+            let real = real.iter().find(|path| path.exists()).expect("a core utility");
+            symlink(real, bin.join(tool)).unwrap();
+        }
+        for command in commands {
+            machine.command(command, "");
+        }
+        machine.command("cmake", "echo 'cmake version 3.14.2'");
+        machine.command("id", "echo 1000");
+        machine.command("sudo", "exec \"$@\"");
+        for file in files {
+            let file = machine.path(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        }
+        machine
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// A command that notes how it was called, then runs `body`.
+    fn command(&self, name: &str, body: &str) {
+        let file = self.path("bin").join(name);
+        let log = self.path("called");
+        fs::write(&file, format!("#!/bin/sh\necho {name} \"$@\" >>{}\n{body}\n", log.display())).unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn run(&self) -> Output {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/setup");
+        Command::new("/bin/sh")
+            .arg(script)
+            .env_clear()
+            .env("PATH", self.path("bin"))
+            .env("SETUP_ROOT", self.directory.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Calls of package managers.
+    fn installs(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.path("called")).unwrap_or_default();
+        let managers = ["apt-get", "dnf", "pacman", "brew"];
+        let calls = log.lines().filter(|line| managers.iter().any(|manager| line.starts_with(manager)));
+        calls.map(str::to_owned).collect()
+    }
+}
+
+const TOOLS: &[&str] = &["cargo", "cc", "c++", "make", "ccache"];
+const LIBCLANG: &[&str] =
+    &["usr/lib/llvm-14/lib/libclang-14.so.1", "usr/lib/llvm-14/lib/clang/14/include/stddef.h"];
+
+fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [TOOLS, more].concat()
+}
+
+#[test]
+fn nothing_is_done_where_all_is_there() {
+    let machine = Machine::new(&with(&["apt-get"]), LIBCLANG);
+    let output = machine.run();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert_eq!(machine.installs(), [""; 0]);
+}
+
+#[test]
+fn what_is_missing_is_named_and_installed() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("apt-get", &["apt-get update -q", "apt-get install -q -y --no-install-recommends libclang-dev"]),
+        ("dnf", &["dnf install -y clang-devel"]),
+        ("pacman", &["pacman -S --needed --noconfirm clang"]),
+        ("brew", &["brew install llvm"]),
+    ];
+    for (manager, expected) in cases {
+        let machine = Machine::new(&with(&[]), &[]);
+        let made = LIBCLANG.iter().map(|file| {
+            let file = machine.path(file);
+            format!("mkdir -p $(dirname {0}); touch {0}\n", file.display())
+        });
+        machine.command(manager, &made.collect::<String>());
+        let output = machine.run();
+        assert!(output.status.success(), "{manager}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("libclang is missing: "), "{manager}: {said}");
+        assert_eq!(machine.installs(), expected, "{manager}");
+    }
+}
+
+#[test]
+fn an_old_cmake_and_half_a_libclang_do_not_pass() {
+    let halves = [&LIBCLANG[..1], &LIBCLANG[1..], &["usr/lib/x/libclang-cpp.so.14", LIBCLANG[1]]];
+    for half in halves {
+        let machine = Machine::new(&with(&["dnf"]), half);
+        assert!(!machine.run().status.success(), "{half:?}");
+        assert_eq!(machine.installs(), ["dnf install -y clang-devel"], "{half:?}");
+    }
+    for version in ["3.13.4", "2.8.12", "nonsense"] {
+        let machine = Machine::new(&with(&["dnf"]), LIBCLANG);
+        machine.command("cmake", &format!("echo 'cmake version {version}'"));
+        assert!(!machine.run().status.success(), "{version}");
+        assert_eq!(machine.installs(), ["dnf install -y cmake"], "{version}");
+    }
+    for version in ["3.14.0", "3.31.6", "4.0.1"] {
+        let machine = Machine::new(&with(&["dnf"]), LIBCLANG);
+        machine.command("cmake", &format!("echo 'cmake version {version}'"));
+        assert!(machine.run().status.success(), "{version}");
+    }
+}
+
+#[test]
+fn a_machine_it_cannot_help_is_told_what_to_install() {
+    let without_rust = Machine::new(&["cc", "c++", "make", "apt-get"], LIBCLANG).run();
+    assert!(String::from_utf8_lossy(&without_rust.stderr).contains("rustup"), "{without_rust:?}");
+
+    let without_manager = Machine::new(&["cargo", "make"], LIBCLANG).run();
+    assert!(!without_manager.status.success());
+    let said = String::from_utf8_lossy(&without_manager.stderr).into_owned();
+    assert!(said.contains("a C and C++ compiler"), "{said}");
+}
