@@ -85,15 +85,6 @@ impl Pieces {
         &self.bytes[start as usize..end as usize]
     }
 
-    /// Number of tokens.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
     /// Every text token that may come next where the text must go on with `forced`: those that begin with it, and
     /// those that are a proper prefix of it.
     pub fn candidates<'a>(&'a self, forced: &'a [u8]) -> impl Iterator<Item = Token> + 'a {
