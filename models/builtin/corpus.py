@@ -20,6 +20,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from inputs import BadInputError, reporting
+
 PERMISSIVE = {
     *("MIT", "MIT-0", "MIT-CMU", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "BSL-1.0"),
     *("Unlicense", "CC0-1.0", "Unicode-3.0", "Unicode-DFS-2016", "PSF-2.0", "Python-2.0"),
@@ -59,6 +61,7 @@ LEADING_COMMENT = {
     "rust": re.compile(r"\A(?:[ \t]*//(?![!/])[^\n]*\n|[ \t]*\n|/\*(?![*!]).*?\*/[ \t]*\n)+", re.S),
 }
 
+UNREADABLE_SHOWN = 20
 SIGNATURE, BANDS = 24, 8
 NEAR_DUPLICATE = 0.6
 
@@ -87,6 +90,7 @@ class Package:
     use: str = ""
     kept: int = 0
     characters: int = 0
+    unreadable: list[tuple[str, str]] = field(default_factory=list, repr=False)  # paths, and why
 
 
 def is_permissive(expression: str) -> bool:
@@ -113,9 +117,7 @@ def is_permissive(expression: str) -> bool:
         token = tokens.pop(0)
         if token == "(":
             result = alternatives()
-            if tokens:
-                tokens.pop(0)
-            return result
+            return bool(tokens) and tokens.pop(0) == ")" and result
         if len(tokens) > 1 and tokens[0].upper() == "WITH":
             del tokens[:2]
         return token in PERMISSIVE
@@ -126,16 +128,24 @@ def is_permissive(expression: str) -> bool:
 def crates(registry: Path) -> Iterator[Package]:
     """The unpacked crates of a Cargo registry's source folder."""
     for manifest in sorted(registry.glob("*/Cargo.toml")):
-        about = tomllib.loads(manifest.read_text(encoding="utf8"))["package"]
         root = manifest.parent
+        try:
+            about = tomllib.loads(manifest.read_text(encoding="utf8"))["package"]
+        except (OSError, ValueError, KeyError) as error:
+            print(f"left out: {root.name}, its Cargo.toml cannot be read ({type(error).__name__}: {error})")
+            continue
         yield Package("rust", about["name"], about["version"], about.get("license", ""), sorted(root.rglob("*.rs")), root)
 
 
 def distributions(site: Path) -> Iterator[Package]:
     """The distributions installed in a site-packages folder; each file belongs to the one whose RECORD names it."""
     for info in sorted(site.glob("*.dist-info")):
-        about = email.message_from_string((info / "METADATA").read_text(encoding="utf8"))
-        names = [line.split(",")[0] for line in (info / "RECORD").read_text(encoding="utf8").splitlines()]
+        try:
+            about = email.message_from_string((info / "METADATA").read_text(encoding="utf8"))
+            names = [line.split(",")[0] for line in (info / "RECORD").read_text(encoding="utf8").splitlines()]
+        except (OSError, ValueError) as error:
+            print(f"left out: {info.name}, it cannot be read ({type(error).__name__}: {error})")
+            continue
         files = [site / name for name in names if name.endswith(".py") and not name.startswith("..")]
         yield Package("python", about["Name"].lower(), about["Version"], python_licence(about), sorted(files), site)
 
@@ -191,7 +201,8 @@ def documents(package: Package) -> Iterator[Document]:
             continue
         try:
             text = file.read_text(encoding="utf8")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, UnicodeDecodeError) as error:
+            package.unreadable.append((path, type(error).__name__))
             continue
         text = without_legal_header(text.replace("\r\n", "\n"), package.language)
         if is_worth_learning(text):
@@ -306,6 +317,8 @@ def main() -> None:
     # Held-out packages first, so that their near copies go; of one crate's versions the newest stays.
     used.sort(key=lambda p: p.version, reverse=True)
     used.sort(key=lambda p: p.use)
+    if not any(p.files for p in used):
+        raise BadInputError("none of the folders holds a package that may be read: see --crates, --site-packages, --stdlib")
     docs: list[Document] = []
     origin: dict[tuple[str, str, str], Package] = {}
     counts: dict[str, Counter[str]] = {"python": Counter(), "rust": Counter()}
@@ -343,7 +356,11 @@ def main() -> None:
     write_card(packages, counts, args.card)
     for language, count in counts.items():
         print(language, dict(count))
+    unreadable = [(p.name, *file) for p in used for file in p.unreadable]
+    print(f"{len(unreadable)} files could not be read and were left out")
+    for name, path, reason in unreadable[:UNREADABLE_SHOWN]:
+        print(f"  {name}: {path} ({reason})")
 
 
 if __name__ == "__main__":
-    main()
+    reporting(main)

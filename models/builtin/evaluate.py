@@ -9,7 +9,6 @@ a checkpoint (to see what quantisation costs).
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from dataclasses import dataclass
@@ -22,7 +21,9 @@ import torch.nn.functional as F
 from gguf import GGUFReader, quants
 from tokenizers import AddedToken, Tokenizer, models
 
+from checkpoint import check_tokenizer, load
 from export import halves, tensor_names
+from inputs import BadInputError, documents, reporting
 from model import Mini, Shape, rotate
 from tokenizer import END, MIDDLE, PREFIX, SPECIAL, SUFFIX, untrained
 
@@ -103,7 +104,10 @@ def roomy(shape: Shape) -> Shape:
 
 def from_gguf(path: Path) -> Model:
     """The model as it is shipped: its weights dequantised, its tokenizer as the file has it."""
-    reader = GGUFReader(path)
+    try:
+        reader = GGUFReader(path)
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{path} is no readable GGUF ({error})") from error
 
     def value(key: str) -> int | float:
         return reader.fields[key].contents()
@@ -138,7 +142,8 @@ def from_gguf(path: Path) -> Model:
 
 def from_checkpoint(path: Path, tokenizer: Path) -> Model:
     """The model before quantisation."""
-    checkpoint = torch.load(path, map_location="cpu", weights_only=False)
+    checkpoint = load(path)
+    check_tokenizer(path, checkpoint, tokenizer)
     mini = Mini(roomy(Shape(**checkpoint["shape"])))
     mini.load_state_dict(checkpoint["model"])
     return Model(mini, Tokenizer.from_file(str(tokenizer)))
@@ -197,10 +202,9 @@ def main() -> None:
     rows = []
     for name in args.sets:
         texts: dict[str, list[str]] = {"python": [], "rust": []}
-        with (args.data / f"held-out-{name}.jsonl").open(encoding="utf8") as file:
-            for doc in map(json.loads, file):
-                if not doc["test"]:
-                    texts[doc["language"]].append(doc["text"])
+        for doc in documents(args.data / f"held-out-{name}.jsonl"):
+            if not doc["test"]:
+                texts[doc["language"]].append(doc["text"])
         for task in args.tasks:
             for language, part in texts.items():
                 score = measure(model, holes(part, task == "whole", args.holes), args.show)
@@ -213,4 +217,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reporting(main)

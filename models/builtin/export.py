@@ -1,17 +1,22 @@
-"""A checkpoint of train.py in, a GGUF that llama.cpp loads out (llama architecture, Q8_0)."""
+"""A checkpoint of train.py in, a GGUF that llama.cpp loads out (llama architecture, Q8_0 or F16)."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType, GGUFWriter, quants
 
-from model import Shape
+from checkpoint import check_tokenizer, load
+from configurations import CONFIGURATIONS
+from inputs import BadInputError, reporting
+from model import Mini, Shape
 from tokenizer import END, FILE, MIDDLE, PAD, PREFIX, REPOSITORY, SPECIAL, SUFFIX
 
 # Names of the tensors of a block, ours and llama.cpp's.
@@ -25,6 +30,10 @@ BLOCK = {
     "gate": "ffn_gate",
     "up": "ffn_up",
     "down": "ffn_down",
+}
+TYPES = {
+    "q8_0": (gguf.LlamaFileType.MOSTLY_Q8_0, GGMLQuantizationType.Q8_0),
+    "f16": (gguf.LlamaFileType.MOSTLY_F16, GGMLQuantizationType.F16),
 }
 FILL = {"pre": PREFIX, "suf": SUFFIX, "mid": MIDDLE, "pad": PAD, "rep": REPOSITORY, "sep": FILE}
 
@@ -52,7 +61,7 @@ def write_vocabulary(writer: GGUFWriter, path: Path) -> None:
     model = json.loads(path.read_text(encoding="utf8"))["model"]
     tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
     if tokens[: len(SPECIAL)] != SPECIAL:
-        raise ValueError(f"{path} was not written by tokenizer.py: its first tokens are {tokens[: len(SPECIAL)]}")
+        raise BadInputError(f"{path} was not written by tokenizer.py: its first tokens are {tokens[: len(SPECIAL)]}")
     control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -82,9 +91,9 @@ def write_shape(writer: GGUFWriter, shape: Shape) -> None:
     writer.add_vocab_size(shape.vocabulary)
 
 
-def write_about(writer: GGUFWriter) -> None:
+def write_about(writer: GGUFWriter, name: str) -> None:
     """What it is, for whoever meets the file alone."""
-    writer.add_name("codesage-mini")
+    writer.add_name(name)
     writer.add_author("The CodeSage developers")
     writer.add_license("MIT OR Apache-2.0")
     writer.add_languages(["en"])
@@ -95,21 +104,36 @@ def write_about(writer: GGUFWriter) -> None:
     )
 
 
+def untrained(shape: Shape) -> dict[str, Any]:
+    """A checkpoint of no steps."""
+    torch.manual_seed(0)
+    return {"shape": asdict(shape), "model": Mini(shape).state_dict(), "step": 0, "used": 0.0}
+
+
 def main() -> None:
     """Command line: see README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", type=Path)
+    source.add_argument("--untrained", choices=list(CONFIGURATIONS), help="first weights, to compare a trained model with")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--type", choices=list(TYPES), default="q8_0", help="of the matrices; f16 shows what q8_0 costs")
+    parser.add_argument("--name", default="codesage-mini", help="what the file calls the model")
     args = parser.parse_args()
 
-    checkpoint = torch.load(args.checkpoint, map_location="cpu", weights_only=False)
+    if args.untrained:
+        checkpoint = untrained(CONFIGURATIONS[args.untrained].shape)
+    else:
+        checkpoint = load(args.checkpoint)
+        check_tokenizer(args.checkpoint, checkpoint, args.tokenizer)
     shape = Shape(**checkpoint["shape"])
     writer = GGUFWriter(args.out, "llama")
-    write_about(writer)
+    write_about(writer, args.name)
     write_shape(writer, shape)
     write_vocabulary(writer, args.tokenizer)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_Q8_0)
+    file_type, tensor_type = TYPES[args.type]
+    writer.add_file_type(file_type)
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     for ours, theirs in tensor_names(shape.layers).items():
         weight = checkpoint["model"][ours].float().numpy()
@@ -117,8 +141,7 @@ def main() -> None:
             weight = neighbours(weight, shape.heads)
         weight = np.ascontiguousarray(weight)
         if weight.ndim == 2:
-            quantised = quants.quantize(weight, GGMLQuantizationType.Q8_0)
-            writer.add_tensor(theirs, quantised, raw_dtype=GGMLQuantizationType.Q8_0)
+            writer.add_tensor(theirs, quants.quantize(weight, tensor_type), raw_dtype=tensor_type)
         else:
             writer.add_tensor(theirs, weight)
     writer.write_header_to_file()
@@ -133,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reporting(main)

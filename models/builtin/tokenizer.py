@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import random
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from inputs import reporting, training_part
 
 VOCABULARY = 8192
 SPECIAL = [
@@ -47,10 +48,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that corpus.py wrote")
     args = parser.parse_args()
     texts: dict[str, list[str]] = {"python": [], "rust": []}
-    with (args.data / "train.jsonl").open(encoding="utf8") as file:
-        for line in file:
-            doc = json.loads(line)
-            texts[doc["language"]].append(doc["text"])
+    for doc in training_part(args.data):
+        texts[doc["language"]].append(doc["text"])
     random.seed(0)
     chosen: list[str] = []
     for part in texts.values():
@@ -73,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reporting(main)

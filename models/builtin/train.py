@@ -8,8 +8,11 @@ than the threads of one process, which wait for each other at every product.
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,148 +20,177 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from model import Mini, Shape, WeightedCrossEntropy
-from samples import WRITTEN_WEIGHT, Samples
+import checkpoint
+import memory
+from configurations import CONFIGURATIONS, Configuration
+from feed import Feed
+from inputs import BadInputError, existing_tokenizer, fingerprint, reporting
+from model import Mini, WeightedCrossEntropy
+from muon import Muon, summed
+from samples import ANSWER_WEIGHT, WRITTEN_WEIGHT
+from schedule import rate, rows_of
 
-MUON_RATE, ADAM_RATE = 0.02, 4e-3
-WARM_UP_STEPS = 30
-FLAT, FLOOR = 0.6, 0.02  # full rate for the first 60 % of the time, then a straight line down to 2 %
-SHORT_UNTIL = 0.55  # before this share of the time rows are half as long and twice as many: attention costs less
 SAVE_EVERY = 120  # seconds
+MEMORY_OF_MEAN = 0.97  # of the running means of the loss, a step
 
 
-class Muon(torch.optim.Optimizer):
-    """Momentum made orthogonal by a Newton-Schulz iteration (Jordan et al., 2024), for the weight matrices."""
+class Run:
+    """What a worker carries from step to step."""
 
-    def __init__(self, params: list[torch.nn.Parameter], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "decay": decay})
+    def __init__(self, rank: int, args: argparse.Namespace, configuration: Configuration) -> None:
+        """Everything that can be wrong is found here, before the first step."""
+        self.rank, self.args, self.configuration = rank, args, configuration
+        self.shape = configuration.shape
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(0)
+        self.model = Mini(self.shape).to(self.device)
+        self.params = list(self.model.parameters())
+        matrices = [p for n, p in self.model.named_parameters() if p.dim() == 2 and n != "embedding.weight"]
+        others = [p for n, p in self.model.named_parameters() if p.dim() != 2 or n == "embedding.weight"]
+        self.muon = Muon(matrices, configuration.muon_rate)
+        self.adam = torch.optim.AdamW(others, lr=configuration.adam_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
+        self.step, self.used, self.fallen = 0, 0.0, False
+        self.tokenizer = fingerprint(existing_tokenizer(args.data))
+        states: list[Any] = []
+        if args.out.exists() or checkpoint.previous(args.out).exists():
+            states = self.resume()
+        self.feed = Feed(args.data, args.edits, rank, configuration.feeders, states)
+        self.compiled = torch.compile(self.model) if args.compile else self.model
+        self.mean: dict[str, float] = {}
 
-    @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]
-        """One update of all matrices. Each worker makes its share of them orthogonal; the sum brings them together."""
-        rank, workers = dist.get_rank(), dist.get_world_size()
-        for group in self.param_groups:
-            params = group["params"]
-            updates = []
-            for i, p in enumerate(params):
-                m = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                m.mul_(group["momentum"]).add_(p.grad)
-                mine = i % workers == rank
-                updates.append(orthogonal(p.grad + group["momentum"] * m) if mine else torch.zeros_like(p))
-            for p, update in zip(params, summed(updates), strict=True):
-                p.mul_(1 - group["lr"] * group["decay"])
-                p.add_(update, alpha=-group["lr"] * max(1, p.size(0) / p.size(1)) ** 0.5)
+    def resume(self) -> list[Any]:
+        """Takes over the checkpoint; gives the states of this worker's feeders."""
+        out = self.args.out
+        old = checkpoint.load(out, self.device, checkpoint.WHOLE)
+        checkpoint.check_shape(out, old, self.shape)
+        checkpoint.check_tokenizer(out, old, self.args.data / "tokenizer.json")
+        self.model.load_state_dict(old["model"])
+        self.muon.load_state_dict(old["muon"])
+        self.adam.load_state_dict(old["adam"])
+        self.step, self.used = old["step"], old["used"]
+        left = self.args.minutes - self.used / 60
+        self.fallen = old.get("fallen", left < self.args.fall)
+        if self.rank == 0:
+            print(f"resumed at step {self.step}, {self.used / 60:.1f} minutes", flush=True)
+        states = old["data"][self.rank] if self.rank < len(old["data"]) else []
+        return [states] if isinstance(states, dict) else states
+
+    def save(self) -> None:
+        """Writes the checkpoint; all workers take part."""
+        data: list[Any] = [None] * self.args.workers
+        dist.all_gather_object(data, self.feed.states())
+        if self.rank:
+            return
+        whole = {
+            "shape": asdict(self.shape),
+            "tokenizer": self.tokenizer,
+            "model": self.model.state_dict(),
+            "muon": self.muon.state_dict(),
+            "adam": self.adam.state_dict(),
+            "data": data,
+            "step": self.step,
+            "used": self.used,
+            "fallen": self.fallen,
+        }
+        checkpoint.save(self.args.out, whole)
+
+    def learn(self, left: float) -> None:
+        """One step."""
+        args, factor = self.args, rate(left, self.args.fall, self.step)
+        for optimizer, full in ((self.muon, self.configuration.muon_rate), (self.adam, self.configuration.adam_rate)):
+            for group in optimizer.param_groups:
+                group["lr"] = full * factor
+        rows, length = rows_of(self.configuration.rows // args.workers, self.shape.length, left, args.fall)
+        drawn = self.feed.rows(rows, length)
+        tokens = torch.from_numpy(drawn.tokens).to(self.device)
+        wanted = torch.from_numpy(drawn.wanted[:, 1:]).to(self.device).flatten()
+        weights = torch.from_numpy(drawn.weights[:, 1:]).to(self.device).flatten()
+        with torch.autocast(self.device, dtype=torch.bfloat16):
+            states = self.compiled(tokens[:, :-1]).flatten(0, 1)
+        loss, losses = WeightedCrossEntropy.apply(states, self.model.embedding.weight, wanted, weights)
+        loss.backward()
+        for p, grad in zip(self.params, summed([p.grad for p in self.params]), strict=True):
+            p.grad = grad / args.workers
+        self.muon.step()
+        self.adam.step()
+        self.muon.zero_grad()
+        self.adam.zero_grad()
+        self.step += 1
+        for name, part in (
+            ("loss", losses),
+            ("middle", losses[weights == WRITTEN_WEIGHT]),
+            ("answer", losses[weights == ANSWER_WEIGHT]),
+        ):
+            if part.numel():
+                now = part.mean().item()
+                self.mean[name] = MEMORY_OF_MEAN * self.mean.get(name, now) + (1 - MEMORY_OF_MEAN) * now
 
 
-def summed(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """The sums of tensors over the workers, in one message."""
-    if dist.get_world_size() == 1:
-        return tensors
-    flat = torch.cat([t.flatten() for t in tensors])
-    dist.all_reduce(flat)
-    return [part.view_as(t) for part, t in zip(flat.split([t.numel() for t in tensors]), tensors, strict=True)]
+def write_log(path: Path, line: dict[str, float]) -> None:
+    """Adds a line to the log, and drops those that a run wrote which ended before it saved."""
+    lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
+    kept = [old for old in lines if json.loads(old)["step"] < line["step"]]
+    path.write_text("\n".join([*kept, json.dumps(line)]) + "\n", encoding="utf8")
 
 
-def orthogonal(g: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """The nearest matrix with singular values of about one; the polynomial's factors are the published ones."""
-    a, b, c = 3.4445, -4.7750, 2.0315
-    x = (g / (g.norm() + 1e-7)).bfloat16()
-    tall = x.size(0) > x.size(1)
-    x = x.T if tall else x
-    for _ in range(steps):
-        s = x @ x.T
-        x = a * x + (b * s + c * s @ s) @ x
-    return (x.T if tall else x).float()
-
-
-def rate(done: float, step: int) -> float:
-    """The factor of the learning rates when the share `done` of the time is used."""
-    falling = 1.0 if done < FLAT else max(FLOOR, (1 - done) / (1 - FLAT))
-    return falling * min(1.0, (step + 1) / WARM_UP_STEPS)
-
-
-def save(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Replaces the checkpoint in one step: a run that is killed while it saves loses nothing."""
-    torch.save(checkpoint, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)
-
-
-def train(rank: int, args: argparse.Namespace) -> None:
-    """One worker: a share of the rows, the same weights as the others."""
+def train(rank: int, args: argparse.Namespace, configuration: Configuration, meeting: str) -> None:
+    """One worker: a share of the rows, the same weights as the others. They meet at the file `meeting`."""
     if args.workers > 1:
         torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{args.port}", rank=rank, world_size=args.workers)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    torch.manual_seed(0)
-    feed_forward = {256: 704, 384: 1024, 512: 1408}[args.width]
-    shape = Shape(width=args.width, layers=args.layers, heads=args.width // 64, feed_forward=feed_forward, length=args.length)
-    samples = Samples(args.data, seed=rank)
-    model = Mini(shape).to(device)
-    params = list(model.parameters())
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n != "embedding.weight"]
-    others = [p for n, p in model.named_parameters() if p.dim() != 2 or n == "embedding.weight"]
-    muon = Muon(matrices, MUON_RATE)
-    adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    step, used = 0, 0.0
-    if args.out.exists():
-        old = torch.load(args.out, map_location=device, weights_only=False)
-        model.load_state_dict(old["model"])
-        muon.load_state_dict(old["muon"])
-        adam.load_state_dict(old["adam"])
-        step, used = old["step"], old["used"]
-        if rank < len(old["data"]):
-            samples.rng.bit_generator.state = old["data"][rank]
-        if rank == 0:
-            print(f"resumed at step {step}, {used / 60:.1f} minutes", flush=True)
-
-    begin = time.monotonic() - used
-    mean: dict[str, float] = {}
-    first, since = step, time.monotonic()
+    # A file and no port: several runs on one machine cannot meet each other.
+    dist.init_process_group("gloo", store=dist.FileStore(meeting, args.workers), rank=rank, world_size=args.workers)
+    run = Run(rank, args, configuration)
+    begin = time.monotonic() - run.used
+    first, since = run.step, time.monotonic()
     while True:
         # The first worker's clock and loss are everybody's, so that all change and end at the same step.
-        clock = torch.tensor([time.monotonic() - begin, time.monotonic() - since])
+        clock = torch.tensor(
+            [time.monotonic() - begin, time.monotonic() - since, run.mean.get("loss", 0.0)], dtype=torch.float64
+        )
         dist.broadcast(clock, 0)
-        used, unsaved = clock.tolist()
-        done = used / 60 / args.minutes
-        over = done >= 1 or bool(args.steps and step >= args.steps)
-        if step > first and (over or unsaved > SAVE_EVERY):
-            data: list[Any] = [None] * args.workers
-            dist.all_gather_object(data, samples.rng.bit_generator.state)
+        run.used, unsaved, loss = clock.tolist()
+        left = args.minutes - run.used / 60
+        over = left <= 0 or bool(args.steps and run.step >= args.steps)
+        falls = left <= args.fall and not run.fallen
+        if not math.isfinite(loss):
+            raise BadInputError(f"the loss is {loss} after step {run.step}: nothing was saved since the last line above")
+        if run.step > first and (over or falls or unsaved > SAVE_EVERY):
+            run.save()
+            a_step = configuration.rows * run.shape.length
             if rank == 0:
-                a_step = args.rows * shape.length
-                speed = (step - first) * a_step / unsaved
-                print(
-                    f"{used / 60:.1f} min, {step} steps, {step * a_step / 1e6:.2f} M tokens, loss {mean['all']:.3f}, "
-                    f"middle {mean['written']:.3f}, rate {rate(done, step):.3f}, {speed:.0f} tokens/s",
-                    flush=True,
-                )
-                checkpoint = {"shape": asdict(shape), "model": model.state_dict(), "data": data, "step": step, "used": used}
-                save(args.out, {**checkpoint, "muon": muon.state_dict(), "adam": adam.state_dict()})
-            first, since = step, time.monotonic()
+                line = {
+                    "step": run.step,
+                    "tokens": run.step * a_step,
+                    "minutes": round(run.used / 60, 2),
+                    **{name: round(value, 4) for name, value in run.mean.items()},
+                    "rate": round(rate(left, args.fall, run.step), 4),
+                    "speed": round((run.step - first) * a_step / unsaved),
+                }
+                write_log(args.out.with_suffix(".log.jsonl"), line)
+                print(", ".join(f"{name} {value:,}" for name, value in line.items()), flush=True)
+            first, since = run.step, time.monotonic()
+        if falls:
+            if rank == 0 and args.out.exists():
+                checkpoint.keep(args.out, checkpoint.flat(args.out))
+            run.fallen = True
         if over:
             break
-        scale = rate(done, step)
-        for optimizer, full in ((muon, MUON_RATE), (adam, ADAM_RATE)):
-            for group in optimizer.param_groups:
-                group["lr"] = full * scale
-        short = 2 if done < SHORT_UNTIL else 1
-        rows, weighted = samples.rows(args.rows * short // args.workers, shape.length // short)
-        tokens = torch.from_numpy(rows).to(device)
-        weights = torch.from_numpy(weighted[:, 1:]).to(device).flatten()
-        with torch.autocast(device, dtype=torch.bfloat16):
-            states = model(tokens[:, :-1]).flatten(0, 1)
-        loss, losses = WeightedCrossEntropy.apply(states, model.embedding.weight, tokens[:, 1:].flatten(), weights)
-        loss.backward()
-        for p, grad in zip(params, summed([p.grad for p in params]), strict=True):
-            p.grad = grad / args.workers
-        muon.step()
-        adam.step()
-        muon.zero_grad()
-        adam.zero_grad()
-        step += 1
-        now = {"all": losses.mean().item(), "written": losses[weights == WRITTEN_WEIGHT].mean().item()}
-        mean = {k: 0.97 * mean.get(k, v) + 0.03 * v for k, v in now.items()}
+        run.learn(left)
     dist.destroy_process_group()
+
+
+def configured(args: argparse.Namespace) -> Configuration:
+    """The configuration by name, with what the options change in it."""
+    base = CONFIGURATIONS[args.config]
+    length = args.length or base.shape.length
+    result = replace(base, shape=replace(base.shape, length=length), rows=args.rows or base.rows)
+    if args.feeders is not None:
+        result = replace(result, feeders=args.feeders)
+    if result.rows % args.workers:
+        raise BadInputError(f"{result.rows} rows cannot be shared by {args.workers} workers")
+    if not 0 <= args.edits < 1 or args.fall > args.minutes:
+        raise BadInputError("--edits is a share from 0 up to 1, and --fall is at most --minutes")
+    return result
 
 
 def main() -> None:
@@ -167,19 +199,31 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with train.jsonl and tokenizer.json")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint to write, and to resume from if it exists")
     parser.add_argument("--minutes", type=float, required=True, help="length of the whole run, resumed parts included")
-    parser.add_argument("--rows", type=int, default=8, help="rows a step, of all workers together")
-    parser.add_argument("--length", type=int, default=1024, help="tokens a row")
-    parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--fall", type=float, help="minutes at the end over which the rate falls (default: 0.3 of all)")
+    parser.add_argument("--config", choices=list(CONFIGURATIONS), default="mini", help="what is trained: see configurations.py")
+    parser.add_argument("--edits", type=float, default=0.0, help="share of the samples that are edits (edits.jsonl)")
+    parser.add_argument("--rows", type=int, default=0, help="rows a step, of all workers together (0: the configuration's)")
+    parser.add_argument("--length", type=int, default=0, help="tokens a row (0: the configuration's)")
+    parser.add_argument("--feeders", type=int, help="processes that make samples (default: the configuration's)")
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps (0: when the time is over)")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each; 1 takes all threads, or the GPU")
-    parser.add_argument("--port", type=int, default=29511, help="where the workers meet, on this machine only")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="compile the model first")
     args = parser.parse_args()
-    if args.workers == 1:
-        train(0, args)
-    else:
-        mp.spawn(train, args=(args,), nprocs=args.workers)
+    args.fall = 0.3 * args.minutes if args.fall is None else args.fall
+    configuration = configured(args)
+    if not (args.data / "train.jsonl").is_file():
+        raise BadInputError(f"{args.data / 'train.jsonl'} is missing: make the corpus first, with corpus.py")
+    if args.edits and not (args.data / "edits.jsonl").is_file():
+        raise BadInputError(f"{args.data / 'edits.jsonl'} is missing: make it first, with edits.py --data {args.data}")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    memory.check(configuration.shape, configuration.rows, args.data, device, args.workers * (configuration.feeders + 1))
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = str(Path(folder) / "meeting")
+        if args.workers == 1:
+            train(0, args, configuration, meeting)
+        else:
+            mp.spawn(train, args=(args, configuration, meeting), nprocs=args.workers)
 
 
 if __name__ == "__main__":
-    main()
+    reporting(main)
