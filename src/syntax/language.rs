@@ -4,6 +4,7 @@
 //! chunks by blank lines and for the end of a block by indentation. Nothing else in the program names a language.
 
 mod table;
+pub mod testing;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,6 +13,7 @@ use tree_sitter::Query;
 
 use crate::syntax::query::Queries;
 use table::{PLAIN_TEXT, TABLE};
+use testing::Testing;
 
 /// A static row of the table.
 pub struct Language {
@@ -27,6 +29,7 @@ pub struct Language {
     /// Characters that open and close a string. Used only where no tree tells.
     pub quotes: &'static str,
     pub blocks: Blocks,
+    pub testing: Testing,
 }
 
 /// A tree-sitter grammar and its queries, compiled in from `grammars/<id>/`.
@@ -34,6 +37,7 @@ pub struct Grammar {
     pub language: fn() -> tree_sitter::Language,
     pub chunks: &'static str,
     pub scopes: &'static str,
+    pub edits: &'static str,
     queries: OnceLock<Queries>,
 }
 
@@ -57,16 +61,18 @@ impl Grammar {
         language: fn() -> tree_sitter::Language,
         chunks: &'static str,
         scopes: &'static str,
+        edits: &'static str,
     ) -> Self {
-        Self { language, chunks, scopes, queries: OnceLock::new() }
+        Self { language, chunks, scopes, edits, queries: OnceLock::new() }
     }
 
     /// The queries, compiled on first use. May take some milliseconds then.
     pub fn queries(&self) -> &Queries {
         self.queries.get_or_init(|| {
             let language = (self.language)();
-            let [chunks, scopes] = [self.chunks, self.scopes].map(|text| Query::new(&language, text).ok());
-            Queries { chunks, scopes }
+            let [chunks, scopes, edits] =
+                [self.chunks, self.scopes, self.edits].map(|text| Query::new(&language, text).ok());
+            Queries { chunks, scopes, edits }
         })
     }
 }
@@ -151,12 +157,13 @@ mod tests {
     fn all_queries_compile() {
         for row in Language::all() {
             let Some(grammar) = &row.grammar else { continue };
-            for query in [grammar.chunks, grammar.scopes] {
+            for query in [grammar.chunks, grammar.scopes, grammar.edits] {
                 if let Err(error) = Query::new(&(grammar.language)(), query) {
                     panic!("{}: {error}", row.id);
                 }
             }
-            assert!(grammar.queries().chunks.is_some() && grammar.queries().scopes.is_some());
+            let queries = grammar.queries();
+            assert!(queries.chunks.is_some() && queries.scopes.is_some() && queries.edits.is_some());
         }
     }
 }

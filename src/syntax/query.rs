@@ -10,10 +10,11 @@ use tree_sitter::{Node, Query, QueryCursor, QueryCursorState};
 
 use crate::syntax::patience;
 
-/// `chunks.scm` and `scopes.scm` of one grammar.
+/// `chunks.scm`, `scopes.scm` and `edits.scm` of one grammar.
 pub struct Queries {
     pub chunks: Option<Query>,
     pub scopes: Option<Query>,
+    pub edits: Option<Query>,
 }
 
 /// Bounds what a query keeps open at once on text that is no source, so that it stays linear.

@@ -1,5 +1,6 @@
 //! The rows: data alone. What their fields mean stands in `language`.
 
+use super::testing::{BESIDE, Block, File, Home, Modules, Testing, beside};
 use super::{Blocks, Grammar, Language};
 
 /// What most rows have: no grammar, strings in double or single quotes, braces.
@@ -12,6 +13,7 @@ const ROW: Language = Language {
     block_comment: None,
     quotes: "\"'",
     blocks: Blocks::Braces,
+    testing: BESIDE,
 };
 
 /// A row whose comments are those of C.
@@ -34,8 +36,21 @@ pub static TABLE: [Language; 43] = [
             || tree_sitter_rust::LANGUAGE.into(),
             include_str!("../../../grammars/rust/chunks.scm"),
             include_str!("../../../grammars/rust/scopes.scm"),
+            include_str!("../../../grammars/rust/edits.scm"),
         )),
         quotes: "\"",
+        testing: Testing {
+            opening: "#[test]\nfn ",
+            import: "use super::*;",
+            home: Home::Block(Block {
+                head: "#[cfg(test)]\nmod tests {",
+                foot: "}",
+                elsewhere: &["{stem}/{name}.rs", "{stem}/{name}/mod.rs"],
+                folder_stems: &["mod", "lib", "main"],
+                elsewhere_of_folder: &["{name}.rs", "{name}/mod.rs"],
+            }),
+            blank_lines: 1,
+        },
         ..C_LIKE
     },
     Language {
@@ -46,9 +61,25 @@ pub static TABLE: [Language; 43] = [
             || tree_sitter_python::LANGUAGE.into(),
             include_str!("../../../grammars/python/chunks.scm"),
             include_str!("../../../grammars/python/scopes.scm"),
+            include_str!("../../../grammars/python/edits.scm"),
         )),
         line_comment: Some("#"),
         blocks: Blocks::Indentation,
+        testing: Testing {
+            opening: "def test_{name}",
+            import: "from {module} import {name}",
+            home: Home::File(File {
+                names: &["test_{stem}.py", "{stem}_test.py"],
+                folders: &["tests", "test"],
+                modules: Some(Modules {
+                    roots: &["src", "lib"],
+                    folder_file: "__init__.py",
+                    folder_stem: "__init__",
+                    separator: ".",
+                }),
+            }),
+            blank_lines: 2,
+        },
         ..ROW
     },
     Language { id: "c", extensions: &["c", "h"], ..C_LIKE },
@@ -69,6 +100,7 @@ pub static TABLE: [Language; 43] = [
         aliases: &["javascriptreact", "jsx", "js"],
         extensions: &["js", "jsx", "mjs", "cjs"],
         quotes: "\"'`",
+        testing: beside(&["{stem}.test.{ext}", "{stem}.spec.{ext}"]),
         ..C_LIKE
     },
     Language {
@@ -76,6 +108,7 @@ pub static TABLE: [Language; 43] = [
         aliases: &["typescriptreact", "tsx", "ts"],
         extensions: &["ts", "tsx", "mts", "cts"],
         quotes: "\"'`",
+        testing: beside(&["{stem}.test.{ext}", "{stem}.spec.{ext}"]),
         ..C_LIKE
     },
     Language { id: "kotlin", extensions: &["kt", "kts"], ..C_LIKE },

@@ -5,6 +5,7 @@ use std::ops::Range;
 use ropey::Rope;
 use tree_sitter::{InputEdit, Point, Tree};
 
+use crate::syntax::faults::faults;
 use crate::syntax::{Language, lines, tree};
 
 /// Tries texts at one place and counts the syntax errors (ERROR and MISSING nodes) that the whole text then has,
@@ -36,7 +37,7 @@ impl Trial {
         let [start_point, old_end] = [start, end].map(|offset| tree::point(rope, offset));
         let mut rope = rope.clone();
         rope.remove(rope.byte_to_char(start)..rope.byte_to_char(end));
-        let errors = errors(&tree);
+        let errors = faults(&tree).len();
         Some(Self { language, rope, tree, replaced: start..end, start: start_point, old_end, errors })
     }
 
@@ -59,24 +60,6 @@ impl Trial {
             old_end_position: self.old_end,
             new_end_position: tree::point_after(self.start, candidate),
         });
-        tree::parse(self.language, &rope, Some(&old)).map_or(self.errors, |tree| errors(&tree))
-    }
-}
-
-/// ERROR and MISSING nodes of a tree. What is clean is not walked.
-fn errors(tree: &Tree) -> usize {
-    let mut count = 0;
-    let mut cursor = tree.walk();
-    loop {
-        let node = cursor.node();
-        count += usize::from(node.is_error() || node.is_missing());
-        if node.has_error() && cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return count;
-            }
-        }
+        tree::parse(self.language, &rope, Some(&old)).map_or(self.errors, |tree| faults(&tree).len())
     }
 }
