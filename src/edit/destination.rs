@@ -1,0 +1,136 @@
+//! Where an addition goes: the place that the people of a language put their tests.
+//!
+//! The language's row says how: in a block of the tested file, or in a file of their own. A place is found once, and
+//! then an answer is put there: below the tests that are there, with the imports it needs, under a name that is free.
+//! The answer itself is not judged here: see `guard`.
+
+mod block;
+mod file;
+mod names;
+
+use crate::edit::guard::{Guard, Refusal};
+use crate::edit::region::Region;
+use crate::syntax::language::testing::Home;
+use crate::syntax::parts::Parts;
+use crate::syntax::{ChunkKind, Language};
+use crate::text::Document;
+
+/// A place for a test.
+#[derive(Clone)]
+pub struct Destination {
+    /// Relative to the workspace, with `/`.
+    pub path: String,
+    /// The file's text as it is, or `None` for a file that is to be made.
+    pub existing: Option<String>,
+    /// What the answer begins with: the model goes on from here. Empty where the language's row does not say.
+    pub opening: String,
+    language: &'static Language,
+    layout: Layout,
+}
+
+/// The text of the file round the answer, with `\n` between lines in what is added.
+#[derive(Clone)]
+struct Layout {
+    /// What stands above the answer, and what comes between.
+    above: String,
+    lead: String,
+    /// What comes below the answer, and what stands there.
+    trail: String,
+    below: String,
+}
+
+/// Where a test of `region` goes, which is part of `document`, whose path is `path`: relative to the workspace, with
+/// `/`. `existing` answers the text of a file by such a path, if there is one.
+pub fn of(
+    document: &Document,
+    region: &Region,
+    path: &str,
+    existing: &dyn Fn(&str) -> Option<String>,
+) -> Destination {
+    let language = document.language();
+    match &language.testing.home {
+        Home::Block(home) => block::destination(document, region, path, home, existing),
+        Home::File(home) => file::destination(document, region, path, home, existing),
+    }
+}
+
+impl Destination {
+    /// The whole new text of the file with `answer` in it, which begins with [`Destination::opening`]. Only adds:
+    /// where a name of the answer is taken, the answer gets another one.
+    ///
+    /// # Errors
+    ///
+    /// [`Guard::Empty`] for an answer that goes on with nothing.
+    pub fn place(&self, answer: &str) -> Result<String, Refusal> {
+        let answer = answer.trim_end();
+        let first_line = answer.len() - answer.trim_start_matches(['\n', '\r']).len();
+        let answer = &answer[first_line..];
+        if answer.trim().is_empty() || answer.trim() == self.opening.trim() {
+            let sentence = "The answer is empty. Write one test, or ask again.";
+            return Err(Refusal::new(Guard::Empty, sentence));
+        }
+        let Layout { above, lead, trail, below } = &self.layout;
+        let taken = self.existing.as_deref().unwrap_or_default();
+        let answer = names::free(self.language, taken, answer);
+        let line_break = line_break(taken);
+        let added = |text: &str| text.replace("\r\n", "\n").replace('\n', line_break);
+        Ok([above, &added(lead), &added(&answer), &added(trail), below].map(String::as_str).concat())
+    }
+}
+
+/// The line break that a text uses: that of its first line.
+fn line_break(text: &str) -> &'static str {
+    match text.find(['\n', '\r']) {
+        Some(at) if text[at..].starts_with("\r\n") => "\r\n",
+        Some(at) if text[at..].starts_with('\r') => "\r",
+        _ => "\n",
+    }
+}
+
+/// What comes between the end of `above` and a new line that is to have `blank_lines` empty ones over it.
+fn gap(above: &str, blank_lines: usize) -> String {
+    if above.trim().is_empty() {
+        return String::new();
+    }
+    let breaks = above.replace("\r\n", "\n");
+    let breaks = breaks.len() - breaks.trim_end_matches(['\n', '\r']).len();
+    "\n".repeat((blank_lines + 1).saturating_sub(breaks))
+}
+
+/// What of the top of the file a test must import to reach `region`: the outermost named piece that holds it.
+fn outermost<'a>(document: &'a Document, region: &Region) -> Option<&'a str> {
+    let holds = |kind| !matches!(kind, ChunkKind::Module | ChunkKind::Imports | ChunkKind::Block);
+    let chunks = document.chunks().iter();
+    let mut round =
+        chunks.filter(|chunk| chunk.range.start < region.range.end && region.range.start < chunk.range.end);
+    round.find_map(|chunk| chunk.name.as_deref().filter(|_| holds(chunk.kind)))
+}
+
+/// Whether an import in `text` brings `name`; or `all` stands there, which brings everything.
+fn is_imported(language: &'static Language, text: &str, name: &str, all: &str) -> bool {
+    let document = Document::new(language, 0, text);
+    let imports = document.chunks().iter().filter(|chunk| chunk.kind == ChunkKind::Imports);
+    let parts = document.tree().and_then(|tree| Parts::of(language, document.rope(), tree));
+    imports.into_iter().any(|chunk| document.slice(chunk.range.clone()).contains(all))
+        || parts.is_some_and(|parts| parts.imported.iter().any(|imported| imported == name))
+}
+
+/// `text` with `import` on a line of its own: below the first imports, else above the first piece of code. `None` for
+/// a text that has neither.
+fn with_import(language: &'static Language, text: &str, import: &str, blank_lines: usize) -> Option<String> {
+    let document = Document::new(language, 0, text);
+    let chunks = document.chunks();
+    let imports = chunks.iter().find(|chunk| chunk.kind == ChunkKind::Imports);
+    let line_break = line_break(text);
+    let (at, added) = match imports {
+        Some(imports) => (imports.range.end, format!("{line_break}{import}")),
+        None => {
+            let at = chunks.first()?.range.start;
+            (at, format!("{import}{}", line_break.repeat(1 + blank_lines)))
+        }
+    };
+    Some([text.get(..at)?, &added, text.get(at..)?].concat())
+}
+
+#[cfg(test)]
+mod tests;

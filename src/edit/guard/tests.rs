@@ -1,0 +1,354 @@
+use super::*;
+use crate::syntax::Language;
+
+/// The code of a verdict, with `?` behind it where the change may be confirmed; empty where it is applied.
+fn said(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Apply => String::new(),
+        Verdict::Confirm(guard, sentence) => {
+            assert!(sentence.ends_with('.'), "{sentence}");
+            format!("{guard}?")
+        }
+        Verdict::Refuse(guard, sentence) => {
+            assert!(sentence.ends_with('.'), "{sentence}");
+            guard.to_string()
+        }
+    }
+}
+
+/// The region of `old` stands between two `|`, and `new` takes its place. `‹` `›` mark the diagnostic.
+fn verdict(language: &str, action: Action, instruction: &str, old: &str, new: &str) -> Verdict {
+    let bare = old.replace(['‹', '›'], "");
+    let start = bare.find('|').unwrap();
+    let end = bare.rfind('|').unwrap() - 1;
+    let old = old.replace('|', "");
+    let diagnostic = old.find('‹').map(|from| from..old.find('›').unwrap() - '‹'.len_utf8());
+    let old = old.replace(['‹', '›'], "");
+    let text = [&old[..start], new, &old[end..]].concat();
+    let document = Document::new(Language::of(language, ""), 1, &old);
+    let brings = action.brings();
+    check(&Change {
+        action,
+        brings,
+        instruction,
+        document: &document,
+        region: start..end,
+        text: &text,
+        diagnostic,
+    })
+}
+
+fn rust(action: Action, old: &str, new: &str, expected: &str) {
+    assert_eq!(said(&verdict("rust", action, "", old, new)), expected, "{old} → {new}");
+}
+
+fn python(action: Action, old: &str, new: &str, expected: &str) {
+    assert_eq!(said(&verdict("python", action, "", old, new)), expected, "{old} → {new}");
+}
+
+#[test]
+fn empty() {
+    rust(Action::Edit, "||", "fn f() {}", "empty");
+    rust(Action::Edit, "fn f() {}\n| \n |\n", "fn g() {}", "empty");
+    rust(Action::Edit, "|fn f() {}|\n", "fn f() {}", "empty");
+    rust(Action::Edit, "const A: u8 = 1;\n|const B: u8 = 2;|\n", " ", "empty?");
+    // What would not parse is refused, though it is empty too.
+    rust(Action::Edit, "fn f() {\n    g(1\n|        , 2)|\n}\n", "", "syntax");
+    rust(Action::Explain, "|fn f() {}|", "fn f() {}", "");
+}
+
+#[test]
+fn syntax() {
+    use Action::Edit;
+    python(Edit, "|def f():\n    return 1|\n", "def f():\nreturn 2", "syntax");
+    python(Edit, "|def f():\n    return 1|\n", "def f():\n    # as before", "syntax");
+    python(Edit, "|def f():|\n", "def f():  # Later.", "");
+    rust(Edit, "|fn f() { 1; }|\nfn g() {}\n", "fn f() { 2; }", "");
+    rust(Edit, "|fn f() { 1; }|\nfn g() {}\n", "fn f() { 2; ", "syntax");
+    rust(Edit, "|fn f() { 1; }|\r\nfn g() {}", "fn f() { 2; }}", "syntax");
+    rust(Edit, "|fn f() { 1; }|", "fn f() { \"é🦀 }", "syntax");
+    python(Edit, "|def f():\n\treturn 1|\n", "def f():\n\treturn (1", "syntax");
+    python(
+        Edit,
+        "class A:\n|    async def f(self):\n        return 1|\n",
+        "    async def f(self):\n        return 2",
+        "",
+    );
+    // Broken elsewhere: the region is judged alone, and mended or left as it is.
+    let broken = "fn a( {}\n\n|fn f() {\n    1;\n}|\n\nfn z() { ) }\n";
+    rust(Edit, broken, "fn f() {\n    2;\n}", "");
+    rust(Edit, broken, "fn f() {\n    2 +;\n}", "syntax");
+    rust(Edit, broken, "fn f() {\n    2;\n", "syntax");
+    rust(Edit, "fn a() {}\n|fn f() {\n    1 +;\n}|\n", "fn f() {\n    2 +;\n}", "");
+    rust(Edit, "fn a() {}\n|fn f() {\n    1 +;\n}|\n", "fn f() {\n    2;\n}", "");
+    // A closer that the parser misses below the region.
+    let broken = "impl A {\n|    fn f() {\n        1;\n    }|\n    fn g() {}\n}\nfn z() { 1 + }\n";
+    rust(Edit, broken, "    fn f() {\n        if a {\n            1;\n        }\n    }", "");
+    rust(Edit, broken, "    fn f() {\n        if a {\n            1;\n    }", "syntax");
+    let broken = "x = = 1\n\nclass A:\n|\tdef f(self):\n\t\treturn 1|\n";
+    python(Edit, broken, "\tdef f(self):\n\t\treturn 2", "");
+    python(Edit, broken, "\tdef f(self):\n\t\treturn 2)", "syntax");
+    let long = "// A line of many.\n".repeat(300_000);
+    rust(Edit, "|fn f() {}|\n", &format!("fn f() {{}}\n{long}"), "syntax?");
+    // Without a grammar nothing is known, and nothing refused.
+    assert_eq!(verdict("lua", Edit, "", "|f()|\n", "f(("), Verdict::Apply);
+}
+
+#[test]
+fn an_error_is_shown_where_it_is() {
+    let Verdict::Refuse(Guard::Syntax, sentence) =
+        verdict("rust", Action::Edit, "", "fn a() {}\n|fn f() { 1; }|\n", "fn f() {\n    let x = = 1;\n}")
+    else {
+        panic!("not refused");
+    };
+    assert_eq!(
+        sentence,
+        "The change would add a syntax error, the first near `let x = = 1;` (line 3). Write code that parses, with \
+         every bracket and quote closed; a smaller selection may help."
+    );
+}
+
+#[test]
+fn documentation_changes_no_code() {
+    use Action::Document;
+    rust(
+        Document,
+        "|fn f(a: u8) -> u8 { a }|",
+        "/// Doc.\nfn f(a: u8) -> u8 {\n    // As it is.\n    a\n}",
+        "",
+    );
+    rust(Document, "|fn f(a: u8) -> u8 { a }|", "/// Doc.\nfn f(b: u8) -> u8 { b }", "invariant?");
+    rust(Document, "|#[inline]\nfn f() {}|", "/// Doc.\nfn f() {}", "invariant?");
+    rust(Document, "impl A {\r\n|\tpub fn f() {}|\r\n}", "\t/// Dück 🦀.\r\n\tpub fn f() {}", "");
+    python(
+        Document,
+        "|@cache\nasync def f():\n    return 1|\n",
+        "@cache\nasync def f():\n    \"\"\"Doc.\"\"\"\n    return 1",
+        "",
+    );
+    python(Document, "|def f():\n    return 1|", "def f():\n    '''Doc.'''\n    return 2", "invariant?");
+    python(
+        Document,
+        "|def f():\n    def g(): pass\n    return g|",
+        "def f():\n    '''A.'''\n    def g():\n        '''B.'''\n        pass\n    return g",
+        "",
+    );
+    assert_eq!(said(&verdict("lua", Document, "", "|f()|", "-- Doc.\nf()")), "invariant?");
+}
+
+#[test]
+fn a_test_is_added_and_nothing_else() {
+    use Action::UnitTest;
+    let test = "#[test]\nfn works() {}";
+    rust(UnitTest, "fn f() {}\n||", test, "");
+    rust(UnitTest, "||", test, "");
+    rust(UnitTest, "mod tests {\n    #[test]\n    fn a() {}\n||}\n", "\n    #[test]\n    fn b() {}\n", "");
+    rust(
+        UnitTest,
+        "mod tests {\n    #[test]\n    fn a() {}\n||}\n",
+        "\n    #[test]\n    fn a() {}\n",
+        "invariant?",
+    );
+    // The same name in another module is no clash.
+    rust(UnitTest, "mod a {\n    #[test]\n    fn works() {}\n}\n||", test, "");
+    rust(UnitTest, "fn f() {}\n||", "fn works() {}", "invariant?");
+    rust(UnitTest, "fn f() {}\n||", "#[cfg(test)]\nmod tests {}", "invariant?");
+    rust(UnitTest, "fn f() {}\n|fn g() {}|\n", test, "invariant?");
+    rust(UnitTest, "fn f() {}\n||", "#[test]\nfn works() {", "syntax");
+    python(UnitTest, "import a\n||", "\n\ndef test_f():\n    a.f()\n", "");
+    python(UnitTest, "import a\n||", "\n\nclass TestF:\n    def test_f(self):\n        a.f()\n", "");
+    python(UnitTest, "import a\n||", "\n\nclass TestF:\n    def check(self):\n        a.f()\n", "invariant?");
+    python(UnitTest, "def test_f(): pass\n||", "def test_f():\n    a.f()\n", "invariant?");
+    python(UnitTest, "def test_f(): pass\n||", "def f():\n    a.f()\n", "invariant?");
+}
+
+#[test]
+fn a_rename_changes_names() {
+    let rename = |language: &str, old: &str, new: &str, expected: &str| {
+        let found = verdict(language, Action::Edit, "rename `a` to `b`", old, new);
+        assert_eq!(said(&found), expected, "{old} → {new}");
+    };
+    rename("rust", "|fn a(a: A) { a.a(); }|", "fn b(b: B) { b.b(); }", "");
+    rename("rust", "|fn f(a: A) { a.c(); m!(a) }|", "fn f(b: A) {\n    // b\n    b.c();\n    m!(b)\n}", "");
+    rename("rust", "|fn a() {}|", "fn b() {}", "");
+    rename("rust", "|fn f(a: A) { a.c(1); }|", "fn f(b: A) { b.c(2); }", "invariant?");
+    rename("rust", "|fn f(a: A) { a.c(a); }|", "fn f(b: A) { b.c(c); }", "invariant?");
+    rename("python", "|def f(a):\n    return f'{a}'|", "def f(b):\n    return f'{b}'", "");
+    rename("python", "|def f(a):\n    return 'a'|", "def f(b):\n    return 'b'", "invariant?");
+    rename("python", "|def f(a):\n    return a|", "def f(b):\n    return b + 1", "invariant?");
+    rename("lua", "|f(a)|", "f(b)", "invariant?");
+}
+
+#[test]
+fn a_fix_touches_what_is_wrong() {
+    use Action::Fix;
+    let old = "|fn f() {\n    let a = 1;\n\n    let b = ‹c›;\n\n    g(a, b);\n}|\n";
+    let with = |from: &str, to: &str| old.replace(['|', '‹', '›'], "").trim_end().replace(from, to);
+    rust(Fix, old, &with("= c", "= a"), "");
+    rust(Fix, old, &with("    let b", "    let c = 2;\n    let b"), "");
+    rust(Fix, old, &with("a = 1", "a = 2"), "invariant?");
+    rust(Fix, old, &with("g(a, b)", "g(a)"), "invariant?");
+    // All of the statement counts, not only the line of the error.
+    python(
+        Fix,
+        "|def f():\n    x = g(\n        ‹1›,\n        2,\n        3,\n    )\n    return x|\n",
+        "def f():\n    x = g(\n        1,\n        2,\n        4,\n    )\n    return x",
+        "",
+    );
+    python(
+        Fix,
+        "|def f():\n    if ‹x›:\n        y()\n    z()\n    w()|\n",
+        "def f():\n    if x:\n        y()\n    z()\n    v()",
+        "invariant?",
+    );
+    // At the end of a line without a break, and out of range.
+    python(Fix, "|x = 1\ny = 2‹›|", "x = 1\ny = 3", "");
+    rust(Fix, "|fn f() {}|", "fn f() { 1; }", "");
+    assert_eq!(said(&verdict("lua", Fix, "", "|a()\n\nb()\n\n‹c›()|", "d()\n\nb()\n\nc()")), "invariant?");
+    assert_eq!(said(&verdict("lua", Fix, "", "|a()\n\nb()\n\n‹c›()|", "a()\n\nb()\n\nd()")), "");
+}
+
+#[test]
+fn a_refactoring_keeps_what_others_see() {
+    use Action::Refactor;
+    rust(
+        Refactor,
+        "|pub fn f(a: u8) -> u8 { return a; }|",
+        "pub fn f(\n    a: u8,\n) -> u8 {\n    a\n}\n\nfn g() {}",
+        "",
+    );
+    rust(Refactor, "|pub fn f(a: u8) -> u8 { return a; }|", "pub fn f(a: u16) -> u16 { a }", "invariant?");
+    rust(Refactor, "|fn f(a: u8) -> u8 { return a; }|", "fn f(a: u16) -> u16 { a }", "");
+    rust(
+        Refactor,
+        "impl A {\n|    pub fn new() -> A { return A; }|\n}\n",
+        "    pub fn new() -> Self { A }",
+        "invariant?",
+    );
+    // The same method of another type.
+    rust(
+        Refactor,
+        "|impl A { pub fn f() {} }\nimpl B { fn g() {} }|",
+        "impl A { fn g() {} }\nimpl B { pub fn f() {} }",
+        "invariant?",
+    );
+    python(Refactor, "|def f(a):\n    return (a)|", "def f(a):\n    return a", "");
+    python(Refactor, "|def f(a):\n    return (a)|", "def f(a, b=1):\n    return a", "invariant?");
+    python(Refactor, "|def _f(a):\n    return (a)|", "def _f(a, b=1):\n    return a", "");
+    python(
+        Refactor,
+        "class A:\n|\t@property\n\tdef p(self):\n\t\treturn (1)|",
+        "\tdef p(self):\n\t\treturn 1",
+        "invariant?",
+    );
+    let named =
+        verdict("rust", Refactor, "give f::run a limit", "|pub fn run() {}|", "pub fn run(limit: u8) {}");
+    assert_eq!(named, Verdict::Apply);
+    // Asked for freely, the person knows.
+    rust(Action::Edit, "|pub fn f() {}|", "pub fn f(a: u8) {}", "");
+}
+
+#[test]
+fn formatting_keeps_every_token() {
+    let format = |language: &str, old: &str, new: &str, expected: &str| {
+        assert_eq!(
+            said(&verdict(language, Action::Edit, "Format this.", old, new)),
+            expected,
+            "{old} → {new}"
+        );
+    };
+    format("rust", "|fn f(){g( 1 );}|", "fn f() {\n    g(1);\n}", "");
+    format("rust", "|fn f(){g( 1 );} // a|", "fn f() {\n    g(1);\n}", "invariant?");
+    format("rust", "|fn f(){g( 1 );}|", "fn f() {\n    g(1)\n}", "invariant?");
+    format("python", "|x = [1,2]|", "x = [\n    1, 2\n]", "");
+    format("python", "|if a:\n  b()\nc()|", "if a:\n    b()\n    c()", "invariant?");
+    format("lua", "|f( a )|", "f(a)", "");
+    format("lua", "|f( a )|", "f(b)", "invariant?");
+}
+
+#[test]
+fn lost_code_is_asked_about() {
+    use Action::Edit;
+    rust(Edit, "|fn f() {}\n\nfn g() {}|\n", "fn f() {}", "loss?");
+    rust(Edit, "|impl A {\n    fn f() {}\n    fn g() {}\n}|", "impl A {\n    fn f() {}\n}", "loss?");
+    rust(Edit, "|const A: u8 = 1;\nconst B: u8 = 2;|", "const B: u8 = 2;\nconst A: u8 = 1;", "");
+    rust(Edit, "|const A: u8 = 1;\nconst B: u8 = 2;|", "const B: u8 = 2;", "loss?");
+    python(
+        Edit,
+        "|class A:\n    def f(self): pass\n    def g(self): pass|",
+        "class A:\n    def f(self): pass",
+        "loss?",
+    );
+    let long = |lines: usize| format!("fn f() {{\n{}}}", "    g();\n".repeat(lines));
+    rust(Edit, &format!("|{}|", long(18)), &long(12), "");
+    rust(Edit, &format!("|{}|", long(18)), &long(11), "loss?");
+    // A few lines are what a refactoring is for.
+    rust(Edit, &format!("|{}|", long(4)), &long(1), "");
+    // What was renamed has gone as asked; what went with it has not.
+    let renamed = |new| verdict("rust", Edit, "rename f to h", "|fn f() {}\nfn g() {}|", new);
+    assert_eq!(said(&renamed("fn h() {}\nfn g() {}")), "");
+    assert_eq!(said(&renamed("fn h() {}")), "invariant?");
+}
+
+#[test]
+fn prose_edits_nothing() {
+    rust(Action::Explain, "|fn f() {}|", "fn f() { 1; }", "invariant");
+    rust(Action::Review, "|fn f() {}|", "fn f() { 1; }", "invariant");
+}
+
+#[test]
+fn a_change_stays_in_its_region() {
+    let document = Document::new(Language::of("rust", ""), 1, "fn é() {}\nfn g() {}\n");
+    for (region, text, expected) in [
+        (11..20, "fn é() {}\nfn h() {}\n", "loss?"),
+        (11..20, "fn e() {}\nfn h() {}\n", "invariant"),
+        (11..20, "fn é() {}\nfn h() {}", "invariant"),
+        (11..20, "", "invariant"),
+        // No border of a character, beyond the end, turned round.
+        (4..20, "fn é() {}\nfn h() {}\n", "loss?"),
+        (11..usize::MAX, "fn é() {}\nfn h() {}", "loss?"),
+        (Range { start: 20, end: 11 }, "fn é() {}\nfn h() {}\n", "invariant"),
+        (99..99, "fn é() {}\nfn g() {}\n\n", "empty"),
+    ] {
+        let change = Change {
+            action: Action::Edit,
+            brings: Yield::Rewrite,
+            instruction: "",
+            document: &document,
+            region: region.clone(),
+            text,
+            diagnostic: Some(0..usize::MAX),
+        };
+        assert_eq!(said(&check(&change)), expected, "{region:?} {text:?}");
+    }
+}
+
+#[test]
+fn once() {
+    use Action::{Edit, Refactor};
+    rust(Edit, "|fn f() { 1; }|\n", "fn f() { 2; }\nfn f() { 2; }", "invariant?");
+    rust(Edit, "|fn f() { 1; }|\nfn g() {}\n", "fn f() { 2; }\nfn g() {}", "invariant?");
+    rust(Edit, "impl A {\n|    fn f() { 1; }|\n}\n", "    fn f() { 2; }\n\n    fn f() { 3; }", "invariant?");
+    // Another type's, another block's, and what was there twice before.
+    rust(Edit, "impl A { fn f() {} }\nimpl B {\n|    fn g() {}|\n}\n", "    fn f() {}\n    fn g() {}", "");
+    rust(
+        Edit,
+        "impl X for A { fn f() {} }\nimpl Y for A {\n|    fn g() {}|\n}\n",
+        "    fn f() {}\n    fn g() {}",
+        "",
+    );
+    rust(Edit, "#[cfg(a)]\nfn f() {}\n#[cfg(b)]\nfn f() {}\n|fn g() { 1; }|\n", "fn g() { 2; }", "");
+    python(
+        Refactor,
+        "|def f():\n    return 1|\n",
+        "def f():\n    return 2\n\n\ndef f():\n    return 2",
+        "invariant?",
+    );
+    // Told apart by what they take, as a property and its setter are.
+    python(
+        Edit,
+        "class A:\n|    @property\n    def x(self):\n        return 1|\n",
+        "    @property\n    def x(self):\n        return 1\n\n    @x.setter\n    def x(self, to):\n        pass",
+        "",
+    );
+}
