@@ -1,5 +1,6 @@
 //! The model edge: one seam, [`Backend`], behind which a model runs. Knows prompts, never documents.
 
+pub mod chat;
 pub mod heal;
 pub mod late;
 #[cfg(feature = "llama")]
@@ -18,7 +19,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::prompt::Fill;
+use crate::engine::sample::Sampling;
+use crate::prompt::Prompt;
 pub use stats::EngineStats;
 
 /// Where text comes from. Object-safe; every call returns at once but `count_tokens`, which tokenizes.
@@ -74,6 +76,8 @@ pub struct ModelCard {
     pub fills: bool,
     /// Whether it can be shown pieces of other files.
     pub quotes: bool,
+    /// Whether it reads the messages of an instruction; without, it is shown the plain text.
+    pub chats: bool,
     /// A sentence for the person, where there is something to say of this model.
     pub notice: Option<String>,
 }
@@ -95,8 +99,9 @@ pub type StopRule = Box<dyn FnMut(&Piece) -> bool + Send>;
 
 /// One thing asked of a model.
 pub struct Request {
-    pub prompt: Fill,
+    pub prompt: Prompt,
     pub lane: Lane,
+    pub sampling: Sampling,
     /// Tokens of the answer at most; 0 reads the prompt and makes none.
     pub max_tokens: u32,
     /// From the first decoded token; the text so far stands.

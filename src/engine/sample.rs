@@ -1,5 +1,11 @@
-//! Choosing a token from a row of logits, and turning tokens into text. Pure and greedy: completions want the
-//! likeliest text, the same each time.
+//! Choosing a token from a row of logits, and turning tokens into text. Pure.
+//!
+//! Completions want the likeliest text, the same each time: [`greedy`] finds it without a copy of the row. Whoever
+//! wants chance asks for a [`Sampling`].
+
+mod sampler;
+
+pub use sampler::{Mirostat, Sampler, Sampling};
 
 use crate::engine::slot::Token;
 
@@ -27,6 +33,10 @@ pub fn among(row: &[f32], tokens: impl Iterator<Item = Token> + Clone) -> Option
         }
     }
     let (token, most) = best?;
+    if most == f32::INFINITY {
+        // Nothing can be taken from it; against all that is finite it is certain.
+        return Some(Choice { token, log_probability: 0.0 });
+    }
     let total: f32 = tokens.filter_map(logit).filter(|x| !x.is_nan()).map(|x| (x - most).exp()).sum();
     Some(Choice { token, log_probability: -total.ln() })
 }
@@ -72,6 +82,8 @@ mod tests {
         }
         let certain = greedy(&[0.0, 100.0]).unwrap();
         assert!(certain.log_probability.abs() < 1e-6);
+        let endless = greedy(&[1.0, f32::INFINITY, f32::INFINITY]).unwrap();
+        assert_eq!(endless, Choice { token: 1, log_probability: 0.0 });
         let even = greedy(&[2.0, 2.0, 2.0, 2.0]).unwrap();
         assert!((even.log_probability - 0.25f32.ln()).abs() < 1e-6);
     }

@@ -14,7 +14,7 @@ use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, ModelCard, ModelState,
     Piece, Request, Stop, Usage,
 };
-use crate::prompt::Fill;
+use crate::prompt::{Fill, Instruct, Prompt};
 
 /// What the backend says to the next request: each piece one "token".
 #[derive(Clone, Debug, Default)]
@@ -50,7 +50,7 @@ pub struct ScriptedBackend {
     state: watch::Sender<ModelState>,
     scripts: Mutex<VecDeque<Script>>,
     always: Mutex<Option<Script>>,
-    prompts: Mutex<Vec<Fill>>,
+    prompts: Mutex<Vec<Prompt>>,
     stats: Arc<Mutex<EngineStats>>,
     stopped: AtomicBool,
 }
@@ -68,6 +68,7 @@ impl Default for ScriptedBackend {
             kv_bytes: 0,
             fills: true,
             quotes: true,
+            chats: true,
             notice: None,
         };
         Self {
@@ -96,9 +97,24 @@ impl ScriptedBackend {
         self.state.send_replace(state);
     }
 
-    /// The prompts of all requests so far.
+    /// The fills that were asked for so far.
     pub fn prompts(&self) -> Vec<Fill> {
-        self.prompts.lock().expect("not poisoned").clone()
+        let prompts = self.prompts.lock().expect("not poisoned");
+        let fills = prompts.iter().filter_map(|prompt| match prompt {
+            Prompt::Fill(fill) => Some(fill.clone()),
+            Prompt::Instruct(_) => None,
+        });
+        fills.collect()
+    }
+
+    /// The instructions that were given so far.
+    pub fn instructs(&self) -> Vec<Instruct> {
+        let prompts = self.prompts.lock().expect("not poisoned");
+        let instructs = prompts.iter().filter_map(|prompt| match prompt {
+            Prompt::Fill(_) => None,
+            Prompt::Instruct(instruct) => Some(instruct.clone()),
+        });
+        instructs.collect()
     }
 }
 
@@ -151,8 +167,11 @@ async fn speak(
     stats: Arc<Mutex<EngineStats>>,
 ) {
     tokio::time::sleep(request.hold).await;
-    let prompt = &request.prompt;
-    let prompt_tokens = (prompt.head.len() + prompt.typed.len() + prompt.tail.len()).div_ceil(4) as u32;
+    let prompt_bytes = match &request.prompt {
+        Prompt::Fill(fill) => fill.head.len() + fill.typed.len() + fill.tail.len(),
+        Prompt::Instruct(said) => said.system.len() + said.user.len() + said.prefill.len(),
+    };
+    let prompt_tokens = prompt_bytes.div_ceil(4) as u32;
     let mut usage = Usage { prompt_tokens, evaluated_tokens: prompt_tokens, ..Usage::default() };
     {
         let mut stats = stats.lock().expect("not poisoned");
@@ -191,4 +210,37 @@ async fn speak(
         }
     }
     let _ = events.send(Event::End { stop, usage });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Lane;
+    use crate::engine::sample::Sampling;
+
+    #[tokio::test]
+    async fn instructions_are_remembered_beside_fills() {
+        let backend = ScriptedBackend::default();
+        backend.say(Script::text("fn answer"));
+        let said = Instruct { system: "S".into(), user: "User".into(), ..Instruct::default() };
+        let mut generation = backend.generate(Request {
+            prompt: Prompt::Instruct(said.clone()),
+            lane: Lane::Action,
+            sampling: Sampling::default(),
+            max_tokens: 9,
+            max_time: Duration::from_secs(9),
+            hold: Duration::ZERO,
+            stop: Box::new(|_| false),
+        });
+        let mut text = String::new();
+        let usage = loop {
+            match generation.next().await.expect("an end") {
+                Event::Piece(piece) => text += &piece.text,
+                Event::End { usage, .. } => break usage,
+                Event::Failed(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!((text.as_str(), usage.prompt_tokens), ("fn answer", 2));
+        assert_eq!((backend.instructs(), backend.prompts()), (vec![said], vec![]));
+    }
 }

@@ -1,30 +1,37 @@
-//! From a `Fill` to tokens: the layouts, and the tokens of typed text kept from one keystroke to the next. Pure.
+//! From a prompt to tokens: the layouts, and the tokens of typed text kept from one keystroke to the next. Pure.
 //!
-//! Every layout is a frozen part, then *live* text that grows as the person types, then perhaps one closing token.
+//! Every layout of a `Fill` is a frozen part, then *live* text that grows as the person types, then perhaps one closing token.
 //! The frozen part is tokenized once. The live text is tokenized again only from a little before the first byte that
 //! changed, and always comes out as a tokenizer that saw it whole would have it: a warm prompt is the cold prompt,
 //! token for token. File text is tokenized with special tokens off; the only control tokens are those put here.
+//!
+//! An `Instruct` is frozen as a whole: the words of a model's chat, in which special tokens are recognised, and between
+//! them what is said, in which they are not; or the plain text, for a model that does not chat.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::engine::chat::{Chat, Span};
 use crate::engine::heal::unstable_tail;
 use crate::engine::slot::Token;
 use crate::models::catalog::Layout;
-use crate::prompt::Fill;
+use crate::prompt::{Fill, Instruct, Prompt};
 
 /// What spelling needs of a vocabulary.
 pub trait Tokenizer {
     /// The tokens of a text, control tokens never recognised in it.
     fn tokenize(&self, text: &str) -> Vec<Token>;
 
+    /// The tokens of a text in which control tokens are recognised: never of a file's, or a person's.
+    fn tokenize_own(&self, text: &str) -> Vec<Token>;
+
     /// The bytes of a token.
     fn piece(&self, token: Token) -> &[u8];
 }
 
-/// How a model wants a fill-in-the-middle prompt, in token ids of its vocabulary.
+/// How a model wants to be asked, in token ids of its vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
     pub layout: Layout,
@@ -36,6 +43,8 @@ pub struct Spelling {
     pub separator: Option<Token>,
     /// The text between the separator and a file's own, with `{path}`.
     pub file_header: String,
+    /// How it is talked to; none for a model that does not chat.
+    pub chat: Option<Arc<Chat>>,
     /// What a prompt of no tokens at all is made of: llama.cpp refuses an empty batch.
     pub filler: Token,
 }
@@ -83,7 +92,46 @@ impl Speller {
     }
 
     /// The tokens of a prompt and the bytes to force after them.
-    pub fn spell(&mut self, fill: &Fill, tokenizer: &dyn Tokenizer) -> Spelled {
+    pub fn spell(&mut self, prompt: &Prompt, tokenizer: &dyn Tokenizer) -> Spelled {
+        let mut spelled = match prompt {
+            Prompt::Fill(fill) => self.fill(fill, tokenizer),
+            // What an answer begins with is ours, and its end settled: nothing is healed.
+            Prompt::Instruct(instruct) => {
+                Spelled { tokens: self.instruct(instruct, tokenizer), forced: Vec::new() }
+            }
+        };
+        if spelled.tokens.is_empty() {
+            spelled.tokens.push(self.spelling.filler);
+        }
+        spelled
+    }
+
+    /// Whether the model may open its answer to this with thoughts.
+    pub fn may_think(&self, prompt: &Prompt) -> bool {
+        matches!(prompt, Prompt::Instruct(_)) && self.spelling.chat.is_some()
+    }
+
+    fn instruct(&mut self, instruct: &Instruct, tokenizer: &dyn Tokenizer) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        match self.spelling.chat.clone() {
+            Some(chat) => {
+                for span in chat.spans(instruct) {
+                    match span {
+                        Span::Own(text) => self.put_own(text, tokenizer, &mut tokens),
+                        Span::Text(text) => self.put(text, tokenizer, &mut tokens),
+                    }
+                }
+            }
+            None => self.put(&instruct.plain, tokenizer, &mut tokens),
+        }
+        // A template may have put it already.
+        if let Some(begin) = self.spelling.begin.filter(|begin| tokens.first() != Some(begin)) {
+            tokens.insert(0, begin);
+        }
+        tokens
+    }
+
+    fn fill(&mut self, fill: &Fill, tokenizer: &dyn Tokenizer) -> Spelled {
         let mut tokens: Vec<Token> = self.spelling.begin.into_iter().collect();
         self.put_files(fill, tokenizer, &mut tokens);
         let before_cursor = || [&*fill.head, &fill.typed].concat();
@@ -115,9 +163,6 @@ impl Speller {
         let (settled, forced) = self.settled(live, tokenizer);
         tokens.extend(settled);
         tokens.extend(closing);
-        if tokens.is_empty() {
-            tokens.push(self.spelling.filler);
-        }
         Spelled { tokens, forced }
     }
 
@@ -142,14 +187,30 @@ impl Speller {
 
     /// Appends the tokens of a frozen text.
     fn put(&mut self, text: &str, tokenizer: &dyn Tokenizer, tokens: &mut Vec<Token>) {
+        self.put_by(text, 0, &|text| tokenizer.tokenize(text), tokens);
+    }
+
+    /// Appends those of a text of the model's own, control tokens among them.
+    fn put_own(&mut self, text: &str, tokenizer: &dyn Tokenizer, tokens: &mut Vec<Token>) {
+        self.put_by(text, 1, &|text| tokenizer.tokenize_own(text), tokens);
+    }
+
+    /// `kind` tells texts apart that are tokenized otherwise.
+    fn put_by(
+        &mut self,
+        text: &str,
+        kind: u64,
+        tokenize: &dyn Fn(&str) -> Vec<Token>,
+        tokens: &mut Vec<Token>,
+    ) {
         if text.is_empty() {
             return;
         }
-        let key = xxh3_64(text.as_bytes());
+        let key = xxh3_64_with_seed(text.as_bytes(), kind);
         if self.frozen.len() >= FROZEN_KEPT && !self.frozen.contains_key(&key) {
             self.frozen.clear();
         }
-        let kept = self.frozen.entry(key).or_insert_with(|| tokenizer.tokenize(text).into());
+        let kept = self.frozen.entry(key).or_insert_with(|| tokenize(text).into());
         tokens.extend_from_slice(kept);
     }
 

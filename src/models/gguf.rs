@@ -60,7 +60,8 @@ pub struct Header {
     pub value_length: u32,
     /// Tokens; none: every layer sees all.
     pub sliding_window: Option<u32>,
-    pub has_chat_template: bool,
+    /// `tokenizer.chat_template`, a program in Jinja by whoever made the file; none too where it is longer than 128 KiB.
+    pub chat_template: Option<String>,
     /// Keeps a state instead of keys and values: nothing can be taken back but all of it.
     pub recurrent: bool,
     /// Keeps both.

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
@@ -14,6 +15,7 @@ use llama_cpp_2::{LlamaBackendDeviceType, LogOptions};
 use super::context::{CHUNK, Shape};
 use super::vocab::Vocabulary;
 use super::{Options, Shared, Source};
+use crate::engine::chat::{Chat, Specials};
 use crate::engine::slot::{ACTIONS, PLACES};
 use crate::engine::spell::{FimTokens, Spelling};
 use crate::engine::{ModelCard, ModelState};
@@ -69,7 +71,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
     let model = load_file(shared, backend, &path, fit.gpu_layers)?;
     let row = catalog::spelling(&header);
     let vocabulary = Arc::new(Vocabulary::new(model.clone(), &row.ends));
-    let spelling = spelling(&row, &model);
+    let spelling = Spelling { chat: chat(&header).map(Arc::new), ..spelling(&row, &model) };
     let card = ModelCard {
         name: if header.name.is_empty() { file_stem(&path) } else { header.name.clone() },
         parameters: model.n_params(),
@@ -80,6 +82,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         kv_bytes: gguf::kv_bytes(&header, fit.shape.cells),
         fills: spelling.fim.is_some(),
         quotes: spelling.separator.is_some(),
+        chats: spelling.chat.is_some(),
         notice: row.notice,
         path,
     };
@@ -225,8 +228,21 @@ fn spelling(row: &catalog::Spelling, model: &LlamaModel) -> Spelling {
         fim,
         separator: id(row.sep).filter(|_| !row.file_header.is_empty()),
         file_header: row.file_header.clone(),
+        chat: None,
         filler,
     }
+}
+
+/// How the model is talked to, by its template and its tokens.
+fn chat(header: &gguf::Header) -> Option<Chat> {
+    let vocabulary = &header.vocabulary;
+    let text = |token: Option<u32>| token.and_then(|token| vocabulary.text(token)).unwrap_or_default();
+    let specials = Specials {
+        begin: text(vocabulary.bos),
+        end: text(vocabulary.eos),
+        has: &|text| vocabulary.id(text).is_some(),
+    };
+    Chat::new(header.chat_template.as_deref(), &specials, SystemTime::now())
 }
 
 fn device(gpu_layers: u32) -> String {

@@ -4,7 +4,6 @@
 //! one decode of an action, and a cancelled request makes no further token. What a request has evaluated stays in its
 //! slot for the next one.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
@@ -14,11 +13,12 @@ use super::load::{CANCELLED, Loaded};
 use super::task::{Phase, Task, millis};
 use super::vocab::Vocabulary;
 use super::{Shared, lock};
+use crate::engine::chat::thoughts::Thoughts;
 use crate::engine::sample::Choice;
 use crate::engine::schedule::{self, Entry};
 use crate::engine::slot::{ACTIONS, PLACES, Pool, Slots, Token};
 use crate::engine::spell::Speller;
-use crate::engine::{EngineError, Event, Lane, ModelState, Piece, Stop};
+use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 
 /// What became of one step.
 enum Step {
@@ -91,12 +91,8 @@ impl Server<'_> {
             lock(&self.shared.counters).busy += began.elapsed();
             match step {
                 Step::More => {}
-                Step::Ended(stop) => self.end(index, stop),
-                Step::Failed(error) => {
-                    tracing::error!("request failed: {error}");
-                    let task = self.tasks.remove(index);
-                    let _ = task.job.events.send(Event::Failed(error));
-                }
+                Step::Ended(stop) => self.finish(index, stop),
+                Step::Failed(error) => self.fail(index, error),
             }
         }
         for task in self.tasks.drain(..) {
@@ -144,6 +140,23 @@ impl Server<'_> {
         }
     }
 
+    /// Ends a task that was not cancelled: what its filter still holds is text after all.
+    fn finish(&mut self, index: usize, stop: Stop) {
+        let task = &mut self.tasks[index];
+        let rest = task.thoughts.as_mut().map(Thoughts::finish).unwrap_or_default();
+        match task.say(rest) {
+            Ok(false) => self.end(index, stop),
+            Ok(true) => self.end(index, Stop::StopRule),
+            Err(error) => self.fail(index, error),
+        }
+    }
+
+    fn fail(&mut self, index: usize, error: EngineError) {
+        tracing::error!("request failed: {error}");
+        let task = self.tasks.remove(index);
+        let _ = task.job.events.send(Event::Failed(error));
+    }
+
     fn end(&mut self, index: usize, stop: Stop) {
         let mut task = self.tasks.remove(index);
         let now = Instant::now();
@@ -175,6 +188,7 @@ impl Server<'_> {
         task.began = Some(now);
         task.usage.queue_ms = millis(now - task.job.submitted);
         let spelled = self.speller.spell(&task.job.request.prompt, self.vocabulary);
+        let may_think = self.speller.may_think(&task.job.request.prompt);
         let (prompt, answer) =
             (spelled.tokens.len(), task.job.request.max_tokens as usize + spelled.forced.len());
         let too_long = EngineError::PromptTooLong { prompt, answer, context: self.context_tokens };
@@ -207,8 +221,7 @@ impl Server<'_> {
         let task = &mut self.tasks[index];
         task.usage.prompt_tokens = prompt as u32;
         task.usage.reused_tokens = reused as u32;
-        task.prompt = spelled.tokens;
-        task.forced = spelled.forced;
+        task.begin(spelled, may_think);
         task.slot = slot;
         task.phase = if reused == prompt { Phase::Prompted } else { Phase::Prefill };
         let mut counters = lock(&self.shared.counters);
@@ -258,11 +271,8 @@ impl Server<'_> {
             return Step::Ended(Stop::Limit);
         }
         task.prefilled = Some(Instant::now());
-        let choice = self
-            .slots
-            .get(task.slot)
-            .row(task.prompt.len())
-            .and_then(|row| task.choose(row, self.vocabulary));
+        let row = self.slots.get(task.slot).row(task.prompt.len());
+        let choice = row.and_then(|row| task.choose(row, self.vocabulary));
         self.take(index, choice)
     }
 
@@ -302,17 +312,14 @@ impl Server<'_> {
         };
         task.log_probability += log_probability;
         task.tokens += 1;
-        if !text.is_empty() {
-            let log_probability = std::mem::take(&mut task.log_probability);
-            let piece = Piece { text, log_probability, tokens: std::mem::take(&mut task.tokens) };
-            let stop = &mut task.job.request.stop;
-            let Ok(stops) = std::panic::catch_unwind(AssertUnwindSafe(|| stop(&piece))) else {
-                return Step::Failed(EngineError::Decode("a stop rule panicked".into()));
-            };
-            let _ = task.job.events.send(Event::Piece(piece));
-            if stops {
-                return Step::Ended(Stop::StopRule);
-            }
+        let text = match &mut task.thoughts {
+            Some(thoughts) => thoughts.push(&text),
+            None => text,
+        };
+        match task.say(text) {
+            Ok(false) => {}
+            Ok(true) => return Step::Ended(Stop::StopRule),
+            Err(error) => return Step::Failed(error),
         }
         let request = &task.job.request;
         let free = task.usage.generated_tokens - task.usage.forced_tokens;

@@ -1,13 +1,16 @@
 //! One request while it is worked on: how far it is, and the choice of its next token.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::Job;
 use super::vocab::Vocabulary;
-use crate::engine::Usage;
-use crate::engine::sample::{self, Choice, TextStream};
+use crate::engine::chat::thoughts::Thoughts;
+use crate::engine::sample::{self, Choice, Sampler, Sampling, TextStream};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
+use crate::engine::spell::Spelled;
+use crate::engine::{EngineError, Event, Piece, Usage};
 
 /// A request being worked on.
 pub struct Task {
@@ -17,8 +20,12 @@ pub struct Task {
     /// Bytes the text must still begin with.
     pub forced: Vec<u8>,
     pub slot: usize,
+    /// None where the likeliest token is always taken.
+    pub sampler: Option<Sampler>,
     pub text: TextStream,
-    /// Of the tokens whose bytes are not yet whole characters.
+    /// For a model that may begin its answer with what it thinks.
+    pub thoughts: Option<Thoughts>,
+    /// Of the tokens whose text is not given out yet: no whole character, or perhaps a thought.
     pub log_probability: f32,
     pub tokens: u32,
     pub usage: Usage,
@@ -46,7 +53,9 @@ impl Task {
             prompt: Vec::new(),
             forced: Vec::new(),
             slot: 0,
+            sampler: None,
             text: TextStream::default(),
+            thoughts: None,
             log_probability: 0.0,
             tokens: 0,
             usage: Usage::default(),
@@ -65,13 +74,40 @@ impl Task {
         self.job.cancelled.get().is_some()
     }
 
-    /// The likeliest token of a row of logits that agrees with what the text must begin with.
-    pub fn choose(&self, row: &[f32], vocabulary: &Vocabulary) -> Option<Choice> {
-        if self.forced.is_empty() {
-            return sample::greedy(row);
+    /// Sets out to answer its prompt, now spelled.
+    pub fn begin(&mut self, spelled: Spelled, may_think: bool) {
+        let sampling = self.job.request.sampling;
+        if sampling != Sampling::default() {
+            self.sampler = Some(Sampler::new(sampling, &spelled.tokens));
         }
-        let candidates: Vec<Token> = vocabulary.pieces().candidates(&self.forced).collect();
-        sample::among(row, candidates.into_iter())
+        self.thoughts = may_think.then(Thoughts::default);
+        self.prompt = spelled.tokens;
+        self.forced = spelled.forced;
+    }
+
+    /// The next token by a row of logits: one that agrees with what the text must begin with.
+    pub fn choose(&mut self, row: &[f32], vocabulary: &Vocabulary) -> Option<Choice> {
+        let candidates = |forced: &[u8]| -> Vec<Token> { vocabulary.pieces().candidates(forced).collect() };
+        match &mut self.sampler {
+            None if self.forced.is_empty() => sample::greedy(row),
+            None => sample::among(row, candidates(&self.forced).into_iter()),
+            Some(sampler) if self.forced.is_empty() => sampler.choose(row),
+            Some(sampler) => sampler.choose_among(row, candidates(&self.forced).into_iter()),
+        }
+    }
+
+    /// Gives text out, with the tokens since the last. Whether the answer is to stop there.
+    pub fn say(&mut self, text: String) -> Result<bool, EngineError> {
+        if text.is_empty() {
+            return Ok(false);
+        }
+        let log_probability = std::mem::take(&mut self.log_probability);
+        let piece = Piece { text, log_probability, tokens: std::mem::take(&mut self.tokens) };
+        let stop = &mut self.job.request.stop;
+        let stops = std::panic::catch_unwind(AssertUnwindSafe(|| stop(&piece)))
+            .map_err(|_| EngineError::Decode("a stop rule panicked".into()))?;
+        let _ = self.job.events.send(Event::Piece(piece));
+        Ok(stops)
     }
 }
 

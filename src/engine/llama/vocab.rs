@@ -58,30 +58,35 @@ impl Vocabulary {
 
     /// The number of tokens of `text`, on any thread. Exact but for pieces that a cut between two slices divides.
     pub fn count(&self, text: &str) -> usize {
-        slices(text, SLICE).map(|slice| self.tokens(slice).len()).sum()
+        slices(text, SLICE).map(|slice| self.tokens(slice, false).len()).sum()
     }
 
-    fn tokens(&self, text: &str) -> Vec<LlamaToken> {
+    /// `own`: control tokens are recognised.
+    fn tokens(&self, text: &str, own: bool) -> Vec<LlamaToken> {
         let vocab = self.model.vocab();
         if self.lead.is_empty() {
-            return vocab.tokenize(text.as_bytes(), false, false);
+            return vocab.tokenize(text.as_bytes(), false, own);
         }
         // The blank goes before a newline of ours, and both are taken off again.
         let mut led = Vec::with_capacity(text.len() + 1);
         led.push(b'\n');
         led.extend_from_slice(text.as_bytes());
-        let tokens = vocab.tokenize(&led, false, false);
+        let tokens = vocab.tokenize(&led, false, own);
         match tokens.strip_prefix(self.lead.as_slice()) {
             Some(rest) => rest.to_vec(),
-            None => vocab.tokenize(text.as_bytes(), false, false),
+            None => vocab.tokenize(text.as_bytes(), false, own),
         }
     }
 }
 
+/// NB: for the engine thread alone; other threads have small stacks and use [`Vocabulary::count`].
 impl Tokenizer for Vocabulary {
-    /// NB: for the engine thread alone; other threads have small stacks and use [`Vocabulary::count`].
     fn tokenize(&self, text: &str) -> Vec<Token> {
-        slices(text, ENGINE_SLICE).flat_map(|slice| self.tokens(slice)).map(|token| token.0).collect()
+        slices(text, ENGINE_SLICE).flat_map(|slice| self.tokens(slice, false)).map(|token| token.0).collect()
+    }
+
+    fn tokenize_own(&self, text: &str) -> Vec<Token> {
+        slices(text, ENGINE_SLICE).flat_map(|slice| self.tokens(slice, true)).map(|token| token.0).collect()
     }
 
     fn piece(&self, token: Token) -> &[u8] {

@@ -29,6 +29,9 @@ impl Words {
             2 => "<suf>".into(),
             3 => "<mid>".into(),
             4 => "<sep>".into(),
+            5 => "<s>".into(),
+            6 => "<u>".into(),
+            7 => "</u>".into(),
             _ => format!("{:?}", self.texts.borrow()[token as usize - 100]).replace('"', "'"),
         };
         tokens.iter().map(show).collect::<Vec<String>>().join(" ")
@@ -65,6 +68,21 @@ impl Tokenizer for Words {
         tokens
     }
 
+    /// `<s>`, `<u>` and `</u>` are control tokens.
+    fn tokenize_own(&self, text: &str) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let next = [("<s>", 5), ("<u>", 6), ("</u>", 7)].into_iter();
+            let next = next.filter_map(|(text, token)| Some((rest.find(text)?, text.len(), token)));
+            let (at, length, token) = next.min().unwrap_or((rest.len(), 0, 0));
+            tokens.extend(self.tokenize(&rest[..at]));
+            tokens.extend((length > 0).then_some(token));
+            rest = &rest[at + length..];
+        }
+        tokens
+    }
+
     fn piece(&self, token: Token) -> &[u8] {
         usize::try_from(token - 100)
             .ok()
@@ -81,6 +99,7 @@ fn speller(layout: Layout) -> Speller {
         fim: Some(fim),
         separator: Some(4),
         file_header: "{path}\n".into(),
+        chat: None,
         filler: 0,
     })
 }
@@ -95,6 +114,10 @@ fn fill(head: &str, typed: &str, tail: &str) -> Fill {
     }
 }
 
+fn prompt(head: &str, typed: &str, tail: &str) -> Prompt {
+    Prompt::Fill(fill(head, typed, tail))
+}
+
 #[test]
 fn layouts() {
     for (layout, expected) in [
@@ -104,7 +127,7 @@ fn layouts() {
         (Layout::PrefixOnly, "'use' ' x' '\\n' 'let' ' y'"),
     ] {
         let words = Words::default();
-        let spelled = speller(layout).spell(&fill("use x\n", "let y = se", "\n}"), &words);
+        let spelled = speller(layout).spell(&prompt("use x\n", "let y = se", "\n}"), &words);
         // ` =` is settled, as the word after it begins with its own blank; the toy joins neither.
         let shown = words.show(&spelled.tokens);
         assert!(shown.starts_with(expected.trim_end_matches(" <mid>")), "{layout:?}: {shown}");
@@ -116,8 +139,8 @@ fn layouts() {
 #[test]
 fn files_stand_first_and_only_where_there_are_some() {
     let words = Words::default();
-    let mut prompt = fill("", "x", "");
-    prompt.snippets = Arc::from([Snippet { path: "b.rs".into(), text: "fn b".into() }]);
+    let snippets = Arc::from([Snippet { path: "b.rs".into(), text: "fn b".into() }]);
+    let prompt = Prompt::Fill(Fill { snippets, ..fill("", "x", "") });
     let spelled = speller(Layout::SuffixFirst).spell(&prompt, &words);
     expect_test::expect![
         "<sep> 'b' '.' 'rs' '\\n' 'fn' ' b' '\\n' <sep> 'src' '/' 'a' '.' 'rs' '\\n' <pre> <suf> <mid>"
@@ -128,7 +151,7 @@ fn files_stand_first_and_only_where_there_are_some() {
 
 #[test]
 fn an_empty_prompt_has_a_token() {
-    let spelled = speller(Layout::PrefixOnly).spell(&fill("", "", ""), &Words::default());
+    let spelled = speller(Layout::PrefixOnly).spell(&prompt("", "", ""), &Words::default());
     assert_eq!(spelled.tokens, [0]);
 }
 
@@ -140,14 +163,14 @@ fn warm_is_cold() {
     let head = &text[..text.len() / 2];
     let words = Words::default();
     let mut warm = speller(Layout::SuffixFirst);
-    warm.spell(&fill(head, "", "\n}"), &words);
+    warm.spell(&prompt(head, "", "\n}"), &words);
     let mut most = 0;
     let ends =
         text.char_indices().map(|(at, _)| at).filter(|at| (head.len()..head.len() + 1500).contains(at));
     let ends: Vec<usize> = ends.collect();
     let walk = ends.iter().chain(ends.iter().rev().step_by(3)).chain(ends.iter().step_by(97));
     for (step, &end) in walk.enumerate() {
-        let prompt = fill(head, &text[head.len()..end], "\n}");
+        let prompt = prompt(head, &text[head.len()..end], "\n}");
         words.bytes_read.set(0);
         let spelled = warm.spell(&prompt, &words);
         if step < ends.len() {
@@ -163,10 +186,66 @@ fn warm_is_cold() {
 fn an_endless_run_is_not_forced_whole() {
     let words = Words::default();
     let text = "ab(".repeat(500) + &"x".repeat(40);
-    let spelled = speller(Layout::AnchoredMiddle).spell(&fill("", &text, ""), &words);
+    let spelled = speller(Layout::AnchoredMiddle).spell(&prompt("", &text, ""), &words);
     assert!(spelled.forced.len() <= MOST_FORCED);
     let run = "(".repeat(1000);
-    let spelled = speller(Layout::AnchoredMiddle).spell(&fill("", &run, ""), &words);
+    let spelled = speller(Layout::AnchoredMiddle).spell(&prompt("", &run, ""), &words);
     // One token of a thousand signs cannot be cut; it is forced as the toy has it.
     assert_eq!(spelled.forced.len(), 1000);
+}
+
+fn instruct(system: &str) -> Prompt {
+    Prompt::Instruct(Instruct {
+        system: system.into(),
+        user: "see </u> <s>".into(),
+        prefill: "go on".into(),
+        plain: "see plain <s>".into(),
+    })
+}
+
+/// A model that is talked to by this template.
+fn talker(template: Option<&str>, begin: Option<Token>) -> Speller {
+    let specials = crate::engine::chat::Specials { begin: "<s>", end: "", has: &|_| false };
+    let mut speller = speller(Layout::AnchoredMiddle);
+    speller.spelling.chat = Chat::new(template, &specials, std::time::UNIX_EPOCH).map(Arc::new);
+    speller.spelling.begin = begin;
+    speller
+}
+
+#[test]
+fn instructions() {
+    let once = "{% for m in messages %}<u>{{ m.content }}</u>{% endfor %}{% if add_generation_prompt %}<u>{% endif %}";
+    let begun = "{{ bos_token }}{% for m in messages %}<u>{{ m.content }}</u>{% endfor %}";
+    let said = "'see' ' ' '</' 'u' '>' ' ' '<' 's' '>'";
+    for (template, begin, system, expected) in [
+        (Some(once), None, "be", format!("<u> 'be' </u> <u> {said} </u> <u> 'go' ' on'")),
+        (Some(once), Some(5), "", format!("<s> <u> {said} </u> <u> 'go' ' on'")),
+        // Put by the template: not twice.
+        (Some(begun), Some(5), "", format!("<s> <u> {said} </u> <u> 'go' ' on'")),
+        (Some(begun), None, "", format!("<s> <u> {said} </u> <u> 'go' ' on'")),
+        (None, None, "be", "'see' ' plain' ' ' '<' 's' '>'".into()),
+        (None, Some(5), "be", "<s> 'see' ' plain' ' ' '<' 's' '>'".into()),
+    ] {
+        let words = Words::default();
+        let mut speller = talker(template, begin);
+        let spelled = speller.spell(&instruct(system), &words);
+        assert_eq!((words.show(&spelled.tokens), spelled.forced.len()), (expected, 0), "{template:?}");
+        assert_eq!(speller.may_think(&instruct("")), template.is_some());
+        assert!(!speller.may_think(&prompt("", "", "")));
+    }
+}
+
+/// What was said before is not tokenized again, and a model's own words are not a person's.
+#[test]
+fn instructions_are_frozen() {
+    let words = Words::default();
+    let mut speller = talker(Some("{% for m in messages %}<u>{{ m.content }}</u>{% endfor %}"), None);
+    let first = speller.spell(&instruct("be"), &words);
+    words.bytes_read.set(0);
+    assert_eq!(speller.spell(&instruct("be"), &words), first);
+    assert_eq!(words.bytes_read.get(), 0);
+    let Prompt::Instruct(said) = instruct("be") else { panic!("an instruction") };
+    let same = Prompt::Instruct(Instruct { user: "<u>".into(), ..said });
+    let shown = words.show(&speller.spell(&same, &words).tokens);
+    assert_eq!(shown, "<u> 'be' </u> <u> '<' 'u' '>' </u> <u> 'go' ' on'");
 }

@@ -14,6 +14,8 @@ use super::{Header, Unfit, damaged, tensors};
 const MAX_LAYERS: u32 = 512;
 /// `LLAMA_MAX_EXPERTS`.
 const MAX_EXPERTS: u32 = 1024;
+/// Bytes; the longest chat templates in use have some 20 KB.
+const MAX_TEMPLATE: usize = 128 << 10;
 
 pub(super) fn header(keys: &Keys<'_>, vocabulary: Vocabulary, parts: u32) -> Result<Header, Unfit> {
     let context_length = positive(keys, "context_length")?;
@@ -46,7 +48,7 @@ pub(super) fn header(keys: &Keys<'_>, vocabulary: Vocabulary, parts: u32) -> Res
         key_length: heads.key_length,
         value_length: heads.value_length,
         sliding_window: sliding_window(keys)?,
-        has_chat_template: keys.entry("tokenizer.chat_template").is_some(),
+        chat_template: keys.text("tokenizer.chat_template")?.filter(|text| text.len() <= MAX_TEMPLATE),
         recurrent: memory == Memory::Recurrent,
         hybrid: memory == Memory::Hybrid,
         parts,

@@ -45,6 +45,11 @@ impl Vocabulary {
         let place = self.texts.iter().position(|known| known == text.as_bytes());
         place.map(|place| place as u32)
     }
+
+    /// The token's text as the file spells it, where that is UTF-8.
+    pub fn text(&self, id: u32) -> Option<&str> {
+        self.texts.iter().nth(id as usize).and_then(|text| std::str::from_utf8(text).ok())
+    }
 }
 
 pub(super) fn read(keys: &Keys<'_>) -> Result<Vocabulary, Unfit> {
@@ -88,7 +93,6 @@ pub(super) fn read(keys: &Keys<'_>) -> Result<Vocabulary, Unfit> {
         sep: special("fim_sep")?,
     };
     spelled(&texts, &mut fim);
-    keys.text("tokenizer.chat_template")?;
     Ok(Vocabulary { model, pre, fim, bos, eos, texts })
 }
 
