@@ -23,6 +23,9 @@ pub struct Settings {
     pub model: ModelSettings,
     pub completion: CompletionSettings,
     pub context: ContextSettings,
+    pub edits: EditSettings,
+    pub sampling: SamplingSettings,
+    pub actions: ActionSettings,
     pub log: LogSettings,
 }
 
@@ -70,6 +73,69 @@ pub struct ContextSettings {
     pub ignore: Vec<String>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditSettings {
+    pub format: EditFormat,
+    /// Tokens of a region that an edit may rewrite.
+    pub max_region_tokens: u32,
+    pub confirm: Confirm,
+}
+
+/// `edits.format`: what a model is asked to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum EditFormat {
+    /// The most that the model can be trusted with.
+    #[default]
+    Auto,
+    /// One region, anew: any model can.
+    Region,
+    /// Several regions that the server chose: from some 7 billion parameters.
+    Regions,
+    /// Hunks in files that the model names: from some 14 billion.
+    Files,
+}
+
+/// `edits.confirm`: which edits are shown before they are applied, besides those that a guard doubts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Confirm {
+    /// Those of several files.
+    #[default]
+    Auto,
+    Always,
+    /// No others: a guard's doubt is shown all the same.
+    Never,
+}
+
+/// How the tokens of an edit are chosen. A completion is always the likeliest text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SamplingSettings {
+    /// 0: the likeliest token, always.
+    pub temperature: f32,
+    /// 0: all.
+    pub top_k: u32,
+    /// 1: all.
+    pub top_p: f32,
+    /// A part of the likeliest token's probability; 0: all.
+    pub min_p: f32,
+    /// 1: none.
+    pub repeat_penalty: f32,
+    /// 0: off; 1 and 2: the two versions of it.
+    pub mirostat: u32,
+    /// Bits.
+    pub mirostat_tau: f32,
+    pub mirostat_eta: f32,
+    pub seed: u32,
+    /// An answer ends before any of these; none is empty.
+    pub stop: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActionSettings {
+    /// Where the person's own actions are. Relative, without `..`: below each workspace folder. Absolute: only where
+    /// the person wrote it, for a workspace's file may not.
+    pub dir: PathBuf,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSettings {
     /// An `EnvFilter` directive.
@@ -93,6 +159,22 @@ impl Default for Settings {
                 min_confidence: -0.5,
             },
             context: ContextSettings { cross_file: true, max_tokens: 1024, ignore: Vec::new() },
+            edits: EditSettings { format: EditFormat::Auto, max_region_tokens: 2048, confirm: Confirm::Auto },
+            // An edit is to be right, not varied: the same question has the same answer. The other numbers are
+            // llama.cpp's, for when the temperature is set.
+            sampling: SamplingSettings {
+                temperature: 0.0,
+                top_k: 40,
+                top_p: 0.95,
+                min_p: 0.05,
+                repeat_penalty: 1.0,
+                mirostat: 0,
+                mirostat_tau: 5.0,
+                mirostat_eta: 0.1,
+                seed: 0,
+                stop: Vec::new(),
+            },
+            actions: ActionSettings { dir: ".codesage/actions".into() },
             log: LogSettings { level: "info".into(), file: None },
         }
     }

@@ -23,7 +23,10 @@ pub enum Field {
     },
     /// A file, and the word that stands for none.
     File(&'static str, fn(&mut Settings) -> &mut Option<PathBuf>),
+    /// A folder below each workspace folder, or one with its whole path.
+    Folder(fn(&mut Settings) -> &mut PathBuf),
     Filter(fn(&mut Settings) -> &mut String),
+    /// Texts, none of them empty.
     List(fn(&mut Settings) -> &mut Vec<String>),
 }
 
@@ -56,13 +59,18 @@ impl Field {
                 let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
                 *at(settings) = Some(paths.resolve(text)?);
             }
+            Field::Folder(at) => {
+                let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
+                *at(settings) = paths.folder(text)?;
+            }
             Field::Filter(at) => {
                 let text = value.as_str().filter(|text| is_filter(text)).ok_or_else(wrong)?;
                 *at(settings) = text.to_owned();
             }
             Field::List(at) => {
                 let list = value.as_array().ok_or_else(wrong)?;
-                let texts = list.iter().map(|item| item.as_str().map(str::to_owned));
+                let text = |item: &Value| item.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+                let texts = list.iter().map(text);
                 *at(settings) = texts.collect::<Option<_>>().ok_or_else(wrong)?;
             }
         }
@@ -88,6 +96,7 @@ impl Field {
             Field::Number(_, at) => json!(at(settings).to_string().parse::<f64>().unwrap_or_default()),
             Field::Choice { names, get, .. } => json!(names.get(get(settings))),
             Field::File(none, at) => at(settings).as_ref().map_or(json!(none), |path| json!(path)),
+            Field::Folder(at) => json!(at(settings)),
             Field::Filter(at) => json!(at(settings)),
             Field::List(at) => json!(at(settings)),
         }
@@ -109,17 +118,28 @@ impl Field {
             }
             Field::Choice { names, .. } => json!({"enum": names}),
             Field::File(..) | Field::Filter(_) => json!({"type": "string"}),
-            Field::List(_) => json!({"type": "array", "items": {"type": "string"}}),
+            Field::Folder(_) => json!({"type": "string", "minLength": 1}),
+            Field::List(_) => json!({"type": "array", "items": {"type": "string", "minLength": 1}}),
         }
     }
 }
 
 impl Paths<'_> {
+    /// Left relative, for there is one below each workspace folder. What a name leads to by a link is asked where it
+    /// is followed.
+    fn folder(&self, text: &str) -> Result<PathBuf, String> {
+        let path = at_home(text).unwrap_or_else(|| PathBuf::from(text));
+        let is_below = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        match self.fence {
+            _ if is_below => Ok(path),
+            Some(_) => Err("a workspace's file may only name folders inside the workspace".to_owned()),
+            None if path.is_absolute() => Ok(path),
+            None => Err("expected a folder inside the workspace, without `..`, or a whole path".to_owned()),
+        }
+    }
+
     fn resolve(&self, text: &str) -> Result<PathBuf, String> {
-        let path = match text.strip_prefix("~/").zip(directories::BaseDirs::new()) {
-            Some((rest, base)) => base.home_dir().join(rest),
-            None => self.base.join(text),
-        };
+        let path = at_home(text).unwrap_or_else(|| self.base.join(text));
         match self.fence {
             Some(root) if !is_inside(root, &path) => {
                 Err("a workspace's file may only name files inside the workspace".to_owned())
@@ -127,6 +147,12 @@ impl Paths<'_> {
             _ => Ok(path),
         }
     }
+}
+
+/// What `~/` stands for.
+fn at_home(text: &str) -> Option<PathBuf> {
+    let rest = text.strip_prefix("~/")?;
+    Some(directories::BaseDirs::new()?.home_dir().join(rest))
 }
 
 /// Whether opening `path`, made or found, stays below `root`.
@@ -191,8 +217,9 @@ impl fmt::Display for Field {
                 }
             }
             Field::File(none, _) => write!(f, "`\"{none}\"` or a path"),
+            Field::Folder(_) => f.write_str("a path"),
             Field::Filter(_) => f.write_str("a log level"),
-            Field::List(_) => f.write_str("a list of strings"),
+            Field::List(_) => f.write_str("a list of strings, none empty"),
         }
     }
 }

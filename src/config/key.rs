@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::completion::policy::Multiline;
 use crate::config::field::{Field, Paths};
-use crate::config::{Menu, Settings};
+use crate::config::{Confirm, EditFormat, Menu, Settings};
 
 /// One setting.
 pub struct Key {
@@ -20,6 +20,9 @@ pub struct Key {
 
 const MULTILINE: [Multiline; 3] = [Multiline::Auto, Multiline::Never, Multiline::Always];
 const MENU: [Menu; 3] = [Menu::Auto, Menu::On, Menu::Off];
+const FORMAT: [EditFormat; 4] =
+    [EditFormat::Auto, EditFormat::Region, EditFormat::Regions, EditFormat::Files];
+const CONFIRM: [Confirm; 3] = [Confirm::Auto, Confirm::Always, Confirm::Never];
 
 /// All settings of this version, as the README lists them.
 pub static KEYS: &[Key] = &[
@@ -113,6 +116,88 @@ pub static KEYS: &[Key] = &[
         field: Field::List(|s| &mut s.context.ignore),
     },
     Key {
+        name: "edits.format",
+        meaning: "what a model is asked to write: `region` (one, anew), `regions` (several), `files` (hunks in files \
+                  it names); `auto`: what its size allows",
+        field: Field::Choice {
+            names: &["auto", "region", "regions", "files"],
+            get: |s| s.edits.format as usize,
+            set: |s, choice| s.edits.format = FORMAT[choice],
+        },
+    },
+    Key {
+        name: "edits.maxRegionTokens",
+        meaning: "tokens of code that one edit may rewrite; more is refused before the start",
+        field: Field::Count(16..=131_072, |s| &mut s.edits.max_region_tokens),
+    },
+    Key {
+        name: "edits.confirm",
+        meaning: "show edits before they are applied: `auto` those of several files, `always`, or `never`; what a \
+                  guard doubts is always shown",
+        field: Field::Choice {
+            names: &["auto", "always", "never"],
+            get: |s| s.edits.confirm as usize,
+            set: |s, choice| s.edits.confirm = CONFIRM[choice],
+        },
+    },
+    Key {
+        name: "sampling.temperature",
+        meaning: "how far edits may stray from the likeliest text; 0: not at all, the same answer each time. \
+                  Suggestions never do: `sampling.*` is for edits",
+        field: Field::Number(0.0..=2.0, |s| &mut s.sampling.temperature),
+    },
+    Key {
+        name: "sampling.topK",
+        meaning: "choose among so many of the likeliest tokens; 0: all. This and what follows count above temperature 0",
+        field: Field::Count(0..=1000, |s| &mut s.sampling.top_k),
+    },
+    Key {
+        name: "sampling.topP",
+        meaning: "choose among the likeliest tokens that together have this probability; 1: all",
+        field: Field::Number(0.0..=1.0, |s| &mut s.sampling.top_p),
+    },
+    Key {
+        name: "sampling.minP",
+        meaning: "choose among tokens with this part of the likeliest one's probability; 0: all",
+        field: Field::Number(0.0..=1.0, |s| &mut s.sampling.min_p),
+    },
+    Key {
+        name: "sampling.repeatPenalty",
+        meaning: "make the last tokens less likely; 1: no less. Counts at temperature 0 too; code repeats itself, so \
+                  little is much",
+        field: Field::Number(1.0..=2.0, |s| &mut s.sampling.repeat_penalty),
+    },
+    Key {
+        name: "sampling.mirostat",
+        meaning: "hold the surprise of the text steady in place of `topK`, `topP` and `minP`: version 1 or 2; 0: off",
+        field: Field::Count(0..=2, |s| &mut s.sampling.mirostat),
+    },
+    Key {
+        name: "sampling.mirostatTau",
+        meaning: "the surprise that mirostat aims at, bits a token",
+        field: Field::Number(0.0..=20.0, |s| &mut s.sampling.mirostat_tau),
+    },
+    Key {
+        name: "sampling.mirostatEta",
+        meaning: "how fast mirostat goes there",
+        field: Field::Number(0.0..=1.0, |s| &mut s.sampling.mirostat_eta),
+    },
+    Key {
+        name: "sampling.seed",
+        meaning: "the same seed draws the same text",
+        field: Field::Count(0..=u32::MAX, |s| &mut s.sampling.seed),
+    },
+    Key {
+        name: "sampling.stop",
+        meaning: "an edit's answer ends before any of these texts",
+        field: Field::List(|s| &mut s.sampling.stop),
+    },
+    Key {
+        name: "actions.dir",
+        meaning: "where your own actions are, in each workspace folder; a whole path for one place of your own",
+        field: Field::Folder(|s| &mut s.actions.dir),
+    },
+    Key {
         name: "log.level",
         meaning: "`off`, `error`, `warn`, `info`, `debug`, `trace`, or `target=level` pairs; source text appears \
                   only at `trace`",
@@ -132,9 +217,6 @@ const LATER: &[&str] = &[
     "model.edit.path",
     "model.edit.name",
     "completion.alternatives",
-    "edits",
-    "sampling",
-    "actions",
     "remote",
 ];
 
@@ -148,6 +230,10 @@ impl Key {
         // A repository that somebody clones must not make us write: a log can be appended to a hook or a Makefile.
         if paths.fence.is_some() && self.name.starts_with("log.") {
             return Err("a workspace's file may not say what is logged, or where".to_owned());
+        }
+        // Nor may it take a question away that the person wants to be asked.
+        if paths.fence.is_some() && self.name == "edits.confirm" && value != "always" {
+            return Err("a workspace's file may only ask for more to be shown: \"always\"".to_owned());
         }
         self.field.apply(settings, value, paths)
     }

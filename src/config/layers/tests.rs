@@ -6,6 +6,7 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
+use crate::config::Confirm;
 
 /// What is changed by `text` as the user's file, and the problems.
 fn check_file(text: &str, expected: Expect) {
@@ -51,6 +52,26 @@ fn every_kind_of_value_is_read() {
             minConfidence = -2
             menu = "off"
 
+            [edits]
+            format = "regions"
+            maxRegionTokens = 500
+            confirm = "never"
+
+            [sampling]
+            temperature = 0.3
+            topK = 0
+            topP = 1
+            minP = 0.0
+            repeatPenalty = 1.1
+            mirostat = 2
+            mirostatTau = 3
+            mirostatEta = 0.2
+            seed = 4294967295
+            stop = ["\n\n", "```"]
+
+            [actions]
+            dir = "prompts"
+
             [log]
             level = "codesage=debug"
         "#,
@@ -63,6 +84,20 @@ fn every_kind_of_value_is_read() {
             completion.maxTokens = 64
             completion.menu = "off"
             completion.minConfidence = -2.0
+            edits.format = "regions"
+            edits.maxRegionTokens = 500
+            edits.confirm = "never"
+            sampling.temperature = 0.3
+            sampling.topK = 0
+            sampling.topP = 1.0
+            sampling.minP = 0.0
+            sampling.repeatPenalty = 1.1
+            sampling.mirostat = 2
+            sampling.mirostatTau = 3.0
+            sampling.mirostatEta = 0.2
+            sampling.seed = 4294967295
+            sampling.stop = ["\n\n","```"]
+            actions.dir = "prompts"
             log.level = "codesage=debug"
         "#]],
     );
@@ -85,7 +120,14 @@ context = 3
 context2.x = 1
 log.level = "verbose"
 remote.url = "http://localhost"
-sampling.seed = 1
+model.device = 1
+sampling.temperature = 2.5
+sampling.mirostat = 3
+sampling.seed = 4294967296
+sampling.stop = ["ok", ""]
+edits.format = "diff"
+actions.dir = ""
+actions.folder = "x"
 "#,
         expect![[r#"
             completion.maxTimeMs = 700
@@ -94,14 +136,21 @@ sampling.seed = 1
             ! DIR/config.toml:5: `completion.multiline`: expected `"auto"`, `"never"` or `"always"`, found "sometimes"
             ! DIR/config.toml:6: `completion.debounceMs`: expected a whole number from 0 to 5000, found -1
             ! DIR/config.toml:7: `completion.showDelayMs`: expected a whole number from 0 to 5000, found "99999999999999999999"
-            ! DIR/config.toml:8: `completion.disabledLanguages`: expected a list of strings, found a list
+            ! DIR/config.toml:8: `completion.disabledLanguages`: expected a list of strings, none empty, found a list
             ! DIR/config.toml:9: `completion.minConfidence`: expected a number from -20 to 0, found "nan"
             ! DIR/config.toml:10: `completion.menu`: expected `"auto"`, `"on"` or `"off"`, found a table
             ! DIR/config.toml:11: `context`: expected a table of settings here
             ! DIR/config.toml:12: `context2.x`: unknown key; the README lists what can be set
             ! DIR/config.toml:13: `log.level`: expected a log level, found "verbose"
             ! DIR/config.toml:14: `remote.url`: not in this version yet
-            ! DIR/config.toml:15: `sampling.seed`: not in this version yet
+            ! DIR/config.toml:15: `model.device`: not in this version yet
+            ! DIR/config.toml:16: `sampling.temperature`: expected a number from 0 to 2, found 2.5
+            ! DIR/config.toml:17: `sampling.mirostat`: expected a whole number from 0 to 2, found 3
+            ! DIR/config.toml:18: `sampling.seed`: expected a whole number from 0 to 4294967295, found 4294967296
+            ! DIR/config.toml:19: `sampling.stop`: expected a list of strings, none empty, found a list
+            ! DIR/config.toml:20: `edits.format`: expected `"auto"`, `"region"`, `"regions"` or `"files"`, found "diff"
+            ! DIR/config.toml:21: `actions.dir`: expected a path, found ""
+            ! DIR/config.toml:22: `actions.folder`: unknown key; did you mean `actions.dir`?
         "#]],
     );
 }
@@ -191,6 +240,53 @@ fn a_workspace_names_files_inside_itself_only() {
                 assert_eq!(settings, Settings::default(), "{key} = {path}");
             }
         }
+    }
+}
+
+#[test]
+fn a_folder_of_actions_is_in_each_workspace_folder_or_the_persons_own() {
+    let home = directories::BaseDirs::new().map(|base| base.home_dir().join("actions"));
+    let absolute = if cfg!(windows) { r"C:\actions" } else { "/actions" };
+    // As written, and what the user's file and the workspace's make of it.
+    let cases = [
+        ("prompts", Some("prompts".into()), true),
+        ("./a/b", Some("./a/b".into()), true),
+        ("..", None, false),
+        ("a/../../b", None, false),
+        (absolute, Some(absolute.into()), false),
+        ("~/actions", home, false),
+    ];
+    for (text, users, in_a_workspace) in cases {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("codesage.toml");
+        fs::write(&file, format!("actions.dir = '{text}'")).unwrap();
+        let default = Settings::default().actions.dir;
+
+        let mut layers = Layers::new(Some(file));
+        layers.read_user();
+        let (settings, problems) = layers.resolve();
+        assert_eq!(problems.is_empty(), users.is_some(), "{text}: {problems:?}");
+        assert_eq!(settings.actions.dir, users.clone().unwrap_or_else(|| default.clone()), "{text}");
+
+        let mut layers = Layers::default();
+        layers.read_workspace(root.path());
+        let (settings, problems) = layers.resolve();
+        assert_eq!(problems.is_empty(), in_a_workspace, "{text}: {problems:?}");
+        let expected = users.filter(|_| in_a_workspace).unwrap_or(default);
+        assert_eq!(settings.actions.dir, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_workspace_can_only_ask_for_more_to_be_shown() {
+    for (value, allowed) in [("always", true), ("auto", false), ("never", false), ("sometimes", false)] {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("codesage.toml"), format!("edits.confirm = '{value}'")).unwrap();
+        let mut layers = Layers::default();
+        layers.read_workspace(root.path());
+        let (settings, problems) = layers.resolve();
+        assert_eq!(problems.is_empty(), allowed, "{value}: {problems:?}");
+        assert_eq!(settings.edits.confirm == Confirm::Always, allowed, "{value}");
     }
 }
 
