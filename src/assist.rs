@@ -4,10 +4,16 @@
 //! the editor tells it (`open`, `change`, `close`) is synchronous and quick, because it is told on the transport
 //! task; what takes time (`complete`) is a future whose work happens on blocking threads and on the engine's own.
 
+pub mod act;
 pub mod complete;
+mod diary;
+pub mod journal;
+mod kept;
 mod permission;
 mod place;
 mod prepare;
+mod reach;
+pub mod recipes;
 pub mod stats;
 
 use std::ops::Range;
@@ -37,6 +43,10 @@ pub struct Assistant {
     places: Mutex<Places>,
     recent: Mutex<Recent>,
     ledger: Mutex<stats::Ledger>,
+    kept: kept::Kept,
+    diary: diary::Diary,
+    /// What people wrote down. Its lock is held while files are read: never taken on the transport task.
+    cookbook: Mutex<act::Cookbook>,
     next_id: AtomicU64,
     /// The number of the newest question, of whatever document.
     newest: AtomicU64,
@@ -92,6 +102,9 @@ impl Assistant {
             places: Mutex::default(),
             recent: Mutex::default(),
             ledger: Mutex::default(),
+            kept: kept::Kept::default(),
+            diary: diary::Diary::default(),
+            cookbook: Mutex::default(),
             next_id: AtomicU64::new(1),
             newest: AtomicU64::new(0),
         })
@@ -167,7 +180,7 @@ impl Assistant {
 
     /// The `codesage/stats` object.
     pub fn stats(&self) -> Stats {
-        stats::Stats::new(&self.model(), lock(&self.ledger).completion(), self.backend.stats())
+        stats::Stats::new(&self.model(), &lock(&self.ledger), self.backend.stats())
     }
 
     /// The last records, newest first: what `codesage.why` returns.

@@ -17,7 +17,9 @@ use crate::assist::{Answer, Ask, Assistant, Rules, Suggestion, lock};
 use crate::completion::Reason;
 use crate::completion::policy::Trigger;
 use crate::completion::shape::{End, Shaped, Shaper, Verdict};
+use crate::engine::sample::Sampling;
 use crate::engine::{EngineError, Event, Generation, Lane, Request, Stop, StopRule, Usage};
+use crate::prompt::Prompt;
 
 /// Text for the cursor, before it is an answer.
 struct Found {
@@ -112,8 +114,9 @@ impl Assistant {
             Prepared::Ask { prompt, shaper, max_tokens, hold } => {
                 let shaper = Arc::new(Mutex::new(Some(*shaper)));
                 let request = Request {
-                    prompt,
+                    prompt: Prompt::Fill(prompt),
                     lane: Lane::Completion,
+                    sampling: Sampling::default(),
                     max_tokens,
                     max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
                     hold,

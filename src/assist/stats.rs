@@ -57,13 +57,13 @@ pub struct CompletionStats {
     pub latency_ms: Percentiles,
 }
 
-/// Edits. This version makes none; the shape is the contract's, so that its readers need no case for that.
+/// Edits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditStats {
     pub requested: u64,
     pub applied: u64,
-    /// Refused edits by reason code.
+    /// Refused edits by the code of the guard.
     pub refused: BTreeMap<&'static str, u64>,
 }
 
@@ -103,6 +103,7 @@ pub struct Record {
 #[derive(Default)]
 pub struct Ledger {
     completion: CompletionStats,
+    edit: EditStats,
     latency: Window,
     records: VecDeque<Record>,
     /// Ids shown and not yet accepted or rejected.
@@ -148,6 +149,18 @@ impl Ledger {
         self.completion.rejected += u64::from(self.settle(id));
     }
 
+    pub fn edit_requested(&mut self) {
+        self.edit.requested += 1;
+    }
+
+    pub fn edit_applied(&mut self) {
+        self.edit.applied += 1;
+    }
+
+    pub fn edit_refused(&mut self, code: &'static str) {
+        *self.edit.refused.entry(code).or_default() += 1;
+    }
+
     pub fn completion(&self) -> CompletionStats {
         CompletionStats { latency_ms: self.latency.percentiles(), ..self.completion.clone() }
     }
@@ -165,7 +178,7 @@ impl Ledger {
 }
 
 impl Stats {
-    pub fn new(model: &ModelState, completion: CompletionStats, engine: EngineStats) -> Self {
+    pub fn new(model: &ModelState, ledger: &Ledger, engine: EngineStats) -> Self {
         let mut memory =
             MemoryStats { rss_bytes: hardware::resident_memory().unwrap_or(0), ..MemoryStats::default() };
         let model = match model {
@@ -190,7 +203,7 @@ impl Stats {
                 }
             }
         };
-        Self { model, completion, edit: EditStats::default(), engine, memory }
+        Self { model, completion: ledger.completion(), edit: ledger.edit.clone(), engine, memory }
     }
 }
 

@@ -1,0 +1,147 @@
+//! Asking: one generation, watched on the engine's own thread so that it ends where the answer ends.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::plan::{Form, Plan};
+use super::{Job, Progress};
+use crate::assist::{Assistant, lock};
+use crate::edit::Yield;
+use crate::edit::guard::{Guard, Refusal};
+use crate::edit::markers::{self, Parser};
+use crate::engine::{EngineError, Event, Lane, Piece, Request, Stop, StopRule, Usage};
+use crate::prompt::Prompt;
+
+/// No answer takes longer; a machine that is that slow needs a smaller model.
+const LONGEST: Duration = Duration::from_secs(600);
+/// Lines by which a model that was taught our plain layout begins its next example: the answer is over.
+const NEXT: [&str; 2] = ["FILE: ", "TASK: "];
+
+/// An answer.
+pub struct Written {
+    /// Without what the prompt already held of it, and without what stopped it.
+    pub text: String,
+    pub stop: markers::Stop,
+}
+
+/// The answer as it grows, shared by the engine's thread and the task that waits.
+struct Watch {
+    text: String,
+    /// Ends an edit; none for prose.
+    parser: Option<Parser>,
+    /// So many more edits are waited for.
+    edits: usize,
+    stops: Vec<String>,
+    /// Bytes of `text` that are the answer, once a stop string was met.
+    cut: Option<usize>,
+}
+
+impl Watch {
+    /// Takes a piece; true when the answer is over.
+    fn push(&mut self, piece: &str) -> bool {
+        let from = self.text.len();
+        self.text.push_str(piece);
+        let longest = self.stops.iter().map(String::len).max().unwrap_or(0);
+        let start = self.text.floor_char_boundary(from.saturating_sub(longest));
+        let met = self.stops.iter().filter_map(|stop| self.text[start..].find(stop.as_str())).min();
+        self.cut = met.map(|at| start + at);
+        let is_closed = self.parser.as_mut().is_some_and(|parser| {
+            let events = parser.push(piece);
+            let closed = events.iter().filter(|event| matches!(event, markers::Event::Close(_))).count();
+            self.edits = self.edits.saturating_sub(closed);
+            self.edits == 0 || parser.is_closed()
+        });
+        self.cut.is_some() || is_closed
+    }
+}
+
+impl Assistant {
+    /// The answer, or nothing when it was cancelled by the engine.
+    pub(super) async fn ask(
+        &self,
+        plan: &Plan,
+        job: &Job,
+        report: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<(Option<Written>, Usage), Refusal> {
+        let is_prose = plan.brings == Yield::Prose;
+        let parser = (!is_prose).then(|| {
+            let mut parser = Parser::opened(plan.form.tier(), plan.markers.clone());
+            parser.push(&plan.opening);
+            parser
+        });
+        let edits = match &plan.form {
+            Form::Regions(regions) => regions.len(),
+            Form::Region | Form::Files(_) => usize::MAX,
+        };
+        let settings = self.settings();
+        let given = job.options.stop.iter().filter(|stop| !stop.is_empty());
+        let mut stops: Vec<String> = given.chain(&settings.sampling.stop).cloned().collect();
+        if is_prose {
+            stops.extend(NEXT.map(|line| format!("\n{line}")));
+        }
+        let watch = Arc::new(Mutex::new(Watch { text: String::new(), parser, edits, stops, cut: None }));
+        let request = Request {
+            prompt: Prompt::Instruct(plan.prompt.clone()),
+            lane: Lane::Action,
+            sampling: job.sampling(&settings.sampling),
+            max_tokens: plan.max_tokens,
+            max_time: LONGEST,
+            hold: Duration::ZERO,
+            stop: stop_rule(watch.clone()),
+        };
+        let mut generation = self.backend.generate(request);
+        let (mut tokens, mut first) = (0, None);
+        loop {
+            match generation.next().await {
+                Some(Event::Piece(piece)) => {
+                    tokens += piece.tokens;
+                    let seconds = first.get_or_insert_with(Instant::now).elapsed().as_secs_f32();
+                    let line = last_line(&lock(&watch).text);
+                    report(Progress::Writing {
+                        tokens,
+                        per_second: tokens as f32 / seconds.max(0.001),
+                        line,
+                        piece: piece.text,
+                    });
+                }
+                Some(Event::End { stop: Stop::Cancelled, usage }) => return Ok((None, usage)),
+                Some(Event::End { stop, usage }) => {
+                    let Watch { mut text, cut, .. } = std::mem::replace(&mut *lock(&watch), Watch::over());
+                    let stop = match (stop, cut) {
+                        (Stop::Limit | Stop::Cancelled, _) => markers::Stop::Limit,
+                        (Stop::EndOfText, _) | (Stop::StopRule, Some(_)) => markers::Stop::EndOfText,
+                        (Stop::StopRule, None) => markers::Stop::Marker,
+                    };
+                    text.truncate(cut.unwrap_or(text.len()));
+                    return Ok((Some(Written { text, stop }), usage));
+                }
+                Some(Event::Failed(error)) => return Err(failure(&error)),
+                None => return Err(failure(&EngineError::Stopped)),
+            }
+        }
+    }
+}
+
+impl Watch {
+    fn over() -> Self {
+        Self { text: String::new(), parser: None, edits: 0, stops: Vec::new(), cut: None }
+    }
+}
+
+fn stop_rule(watch: Arc<Mutex<Watch>>) -> StopRule {
+    Box::new(move |piece: &Piece| lock(&watch).push(&piece.text))
+}
+
+/// The last whole line with anything on it: what a person sees of an answer that is being written.
+fn last_line(text: &str) -> String {
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+}
+
+fn failure(error: &EngineError) -> Refusal {
+    let guard = if matches!(error, EngineError::PromptTooLong { .. }) { Guard::Fit } else { Guard::Model };
+    let sentence = error.to_string();
+    let mut letters = sentence.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    Refusal::new(guard, format!("{first}{}. Nothing was changed.", letters.as_str()))
+}
