@@ -9,8 +9,10 @@
 //! What a client cannot do is decided in `capabilities`, once, and not sprinkled over the features. Nothing here
 //! decides what is suggested or when, and nothing here knows a model.
 
+pub mod action;
 pub mod capabilities;
 pub mod client;
+pub mod code_action;
 pub mod completion_menu;
 pub mod convert;
 pub mod ending;
@@ -25,6 +27,7 @@ pub mod model_progress;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod switch;
 pub mod transport;
 pub mod triggers;
 
@@ -32,6 +35,7 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::assist::journal::Journal;
 use crate::config::{Layers, Settings};
 use crate::engine::Backend;
 use crate::engine::late::LateBackend;
@@ -43,18 +47,23 @@ pub use ending::{Cause, Ended};
 pub type Launch = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend> + Send>;
 
 /// Serves one client until it leaves, whichever way it does. `layers` holds what is known before the client speaks
-/// (the user's file and the command line, if they were read); the workspace's and the editor's are added. Nothing but protocol is written to `output`. When this
-/// returns, no handler runs and the model is stopped; the caller may still have to end its process by force, because
+/// (the user's file and the command line, if they were read); the workspace's and the editor's are added. What
+/// actions come to is told to `journal`. Nothing but protocol is written to `output`. When this returns, no handler runs and the model is stopped; the caller may still have to end its process by force, because
 /// a blocked read of the real standard input cannot be taken back.
-pub async fn serve<R, W>(input: R, output: W, layers: Layers, launch: Launch) -> Ended
+pub async fn serve<R, W>(input: R, output: W, layers: Layers, launch: Launch, journal: Journal) -> Ended
 where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let backend = LateBackend::new();
     let signals = ending::Signals::default();
-    let (service, socket) =
-        server::service(server::Start { layers, backend: backend.clone(), launch, signals: signals.clone() });
+    let (service, socket) = server::service(server::Start {
+        layers,
+        backend: backend.clone(),
+        launch,
+        journal,
+        signals: signals.clone(),
+    });
     let gate = gate::Gate::new(service);
     let cause = transport::run(gate, socket, input, output, signals.parent_died()).await;
     ending::stop_engine(backend).await;

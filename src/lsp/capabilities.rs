@@ -6,13 +6,14 @@
 
 use serde_json::{Value, json};
 use tower_lsp::lsp_types::{
-    CompletionOptions, ExecuteCommandOptions, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
+    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CompletionOptions,
+    ExecuteCommandOptions, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
     TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
     WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
 };
 
 use crate::config::Menu;
-use crate::lsp::ext;
+use crate::lsp::{code_action, ext};
 use crate::text::Encoding;
 
 /// What the client can do, and how it does it.
@@ -36,6 +37,26 @@ pub struct ClientFlags {
     pub work_done_progress: bool,
     /// It answers `workspace/configuration`.
     pub configuration: bool,
+    /// Code actions as literals; others are given plain commands.
+    pub code_action_literals: bool,
+    /// It asks for code actions on every line where the cursor rests, and says so by asking for kinds that no menu
+    /// asks for together, the empty one among them (vim-lsp, read in its `document_code_action/signs.vim`).
+    pub asks_unbidden: bool,
+    /// It takes `workspace/applyEdit`. Others are shown the change as a diff.
+    pub applies_edits: bool,
+    /// Edits as versioned `documentChanges`. Neovim declares only the operations that come with them.
+    pub document_changes: bool,
+    /// A new file by a `create` operation; elsewhere it is an edit of a document that is not there yet. lsp-mode
+    /// declares the operation and then asks whether to read the file again (measured).
+    pub creates_files: bool,
+    /// It asks the person about annotated changes. Neovim does too, and answers that a refused one was applied.
+    pub confirms_changes: bool,
+    /// It answers `window/showDocument`. vim-lsp never answers it, so it must be declared.
+    pub shows_documents: bool,
+    /// It hides messages of the kind Info, so that what the person asked for is a warning there (vim-lsp).
+    pub hides_info: bool,
+    /// Its glue understands `codesage/stream`: `codesage.notify` of `initializationOptions`.
+    pub streams: bool,
 }
 
 /// How an item of several lines survives a client's completion menu.
@@ -81,6 +102,10 @@ impl ClientFlags {
         let modes = at(&format!("{item}/insertTextModeSupport/valueSet")).as_array();
         let as_is = modes.is_some_and(|modes| modes.contains(&json!(1)));
         let formats = at(&format!("{item}/documentationFormat")).as_array();
+        let edit = "/capabilities/workspace/workspaceEdit";
+        let operations = at(&format!("{edit}/resourceOperations")).as_array();
+        let asked_for = ["/initializationOptions/codesage/notify", "/initializationOptions/notify"];
+        let notify = asked_for.iter().find_map(|place| at(place).as_array());
 
         Self {
             columns,
@@ -92,6 +117,18 @@ impl ClientFlags {
             markdown_documentation: formats.is_some_and(|formats| formats.contains(&json!("markdown"))),
             work_done_progress: is("/capabilities/window/workDoneProgress"),
             configuration: is("/capabilities/workspace/configuration"),
+            code_action_literals: at("/capabilities/textDocument/codeAction/codeActionLiteralSupport")
+                .is_object(),
+            asks_unbidden: name == "vim-lsp",
+            applies_edits: is("/capabilities/workspace/applyEdit"),
+            document_changes: is(&format!("{edit}/documentChanges"))
+                || operations.is_some_and(|operations| !operations.is_empty()),
+            creates_files: operations.is_some_and(|operations| operations.contains(&json!("create")))
+                && name != "emacs",
+            confirms_changes: at(&format!("{edit}/changeAnnotationSupport")).is_object() && name != "Neovim",
+            shows_documents: is("/capabilities/window/showDocument/support") && name != "vim-lsp",
+            hides_info: name == "vim-lsp",
+            streams: notify.is_some_and(|notify| notify.contains(&json!("stream"))),
         }
     }
 
@@ -122,6 +159,12 @@ impl ClientFlags {
             })),
             // No trigger characters: a menu of one slow item must not open at every dot.
             completion_provider: self.offers_menu(menu).then(CompletionOptions::default),
+            code_action_provider: Some(CodeActionProviderCapability::Options(CodeActionOptions {
+                code_action_kinds: Some(code_action::KINDS.map(CodeActionKind::from).to_vec()),
+                // Never resolved: Helix would wait for it on its UI thread, and others do not ask.
+                resolve_provider: Some(false),
+                ..CodeActionOptions::default()
+            })),
             execute_command_provider: Some(ExecuteCommandOptions {
                 commands: ext::COMMANDS.iter().map(ToString::to_string).collect(),
                 ..ExecuteCommandOptions::default()
@@ -253,15 +296,73 @@ mod tests {
     }
 
     #[test]
+    fn how_an_edit_is_taken() {
+        let create = json!(["rename", "create"]);
+        // Name, declaration; versioned, created, confirmed.
+        let cases = [
+            ("x", json!(null), [false, false, false]),
+            ("x", json!({ "documentChanges": true }), [true, false, false]),
+            ("x", json!({ "documentChanges": false, "resourceOperations": [] }), [false, false, false]),
+            ("x", json!({ "resourceOperations": ["rename"] }), [true, false, false]),
+            ("Neovim", json!({ "resourceOperations": create }), [true, true, false]),
+            ("emacs", json!({ "documentChanges": true, "resourceOperations": create }), [true, false, false]),
+            ("x", json!({ "changeAnnotationSupport": {} }), [false, false, true]),
+            ("x", json!({ "changeAnnotationSupport": null }), [false, false, false]),
+            (
+                "Neovim",
+                json!({ "changeAnnotationSupport": { "groupsOnLabel": true } }),
+                [false, false, false],
+            ),
+        ];
+        for (name, edit, expected) in cases {
+            let flags = flags(name, json!({ "workspace": { "workspaceEdit": edit } }));
+            let found = [flags.document_changes, flags.creates_files, flags.confirms_changes];
+            assert_eq!(found, expected, "{name} {edit}");
+        }
+    }
+
+    #[test]
+    fn quirks_of_showing() {
+        let show = |support: Value| json!({ "window": { "showDocument": { "support": support } } });
+        // Name, declaration; shows documents, hides messages, asks on every line.
+        let cases = [
+            ("x", show(json!(true)), [true, false, false]),
+            ("x", show(json!(null)), [false, false, false]),
+            ("emacs", json!({ "window": { "showDocument": null } }), [false, false, false]),
+            ("vim-lsp", show(json!(true)), [false, true, true]),
+        ];
+        for (name, capabilities, expected) in cases {
+            let flags = flags(name, capabilities);
+            assert_eq!([flags.shows_documents, flags.hides_info, flags.asks_unbidden], expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn streams_are_asked_for() {
+        let cases = [
+            (json!(null), false),
+            (json!({ "codesage": { "notify": ["status"] } }), false),
+            (json!({ "codesage": { "notify": "stream" } }), false),
+            (json!({ "codesage": { "notify": ["status", "stream"] } }), true),
+            (json!({ "notify": ["stream"] }), true),
+        ];
+        for (options, expected) in cases {
+            let flags = ClientFlags::distil(&json!({ "initializationOptions": options }));
+            assert_eq!(flags.streams, expected, "{options}");
+        }
+    }
+
+    #[test]
     fn booleans_are_read_from_their_place() {
         let flags = flags(
             "x",
             json!({
                 "window": { "workDoneProgress": true },
-                "workspace": { "configuration": true },
-                "textDocument": { "completion": { "completionItem": { "documentationFormat": ["plaintext", "markdown"] } } },
+                "workspace": { "configuration": true, "applyEdit": true },
+                "textDocument": { "codeAction": { "codeActionLiteralSupport": {} }, "completion": { "completionItem": { "documentationFormat": ["plaintext", "markdown"] } } },
             }),
         );
         assert!(flags.work_done_progress && flags.configuration && flags.markdown_documentation);
+        assert!(flags.applies_edits && flags.code_action_literals);
     }
 }

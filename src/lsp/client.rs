@@ -23,13 +23,22 @@ use tower_lsp::lsp_types::{
 use crate::lsp::ext;
 
 /// Reports of one progress are at least this far apart; what comes in between is dropped.
-const REPORT_EVERY: Duration = Duration::from_millis(100);
+pub const REPORT_EVERY: Duration = Duration::from_millis(100);
 
 /// How long a client may take to agree to a progress.
 const CREATE_WITHIN: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce(Client) -> BoxFuture<'static, ()> + Send>;
-type Cancel = Box<dyn FnOnce() + Send>;
+pub type Cancel = Box<dyn FnOnce() + Send>;
+
+/// How a progress begins.
+pub struct Begin {
+    pub title: String,
+    /// The one that the client gave with its request; without, a new one is made.
+    pub token: Option<NumberOrString>,
+    /// Where it is known how much there is to do.
+    pub percentage: Option<u32>,
+}
 
 /// Sends in the order of the calls, and never makes a caller wait. NB: one `tokio::spawn` a message would lose the
 /// order, and an await in a handler would wait for the client to read.
@@ -44,7 +53,7 @@ pub struct Outbox {
 #[derive(Default)]
 struct Tokens {
     last: AtomicU32,
-    running: Mutex<HashMap<String, Cancel>>,
+    running: Mutex<HashMap<NumberOrString, Cancel>>,
 }
 
 impl Outbox {
@@ -68,6 +77,16 @@ impl Outbox {
             Box::new(move |client| Box::pin(async move { client.send_notification::<N>(params).await }));
         // Fails when the session is over, and then there is nobody to tell.
         let _ = self.jobs.send(job);
+    }
+
+    /// Waits until what was said before has gone to the transport, so that a reply does not overtake it.
+    pub async fn flush(&self) {
+        let (said, heard) = tokio::sync::oneshot::channel();
+        let job: Job = Box::new(move |_| Box::pin(async move { _ = said.send(()) }));
+        if self.jobs.send(job).is_ok() {
+            // An error is the end of the session.
+            let _ = heard.await;
+        }
     }
 
     /// Tells the person, once, and writes it to the client's log as well, for the message goes away.
@@ -107,29 +126,31 @@ impl Outbox {
     }
 
     /// Shows a progress that the person may cancel. `None`: the client does not want one. Only for a client that
-    /// declares `window.workDoneProgress`.
-    pub async fn begin_progress(&self, title: &str, cancel: Cancel) -> Option<Progress> {
-        let name = self.tokens.next();
-        let token = NumberOrString::String(name.clone());
-        let create = WorkDoneProgressCreateParams { token: token.clone() };
-        self.request::<ext::CreateProgress>(create, CREATE_WITHIN).await?;
-        self.tokens.lock().insert(name.clone(), cancel);
-        let progress = Progress { outbox: self.clone(), name, token, reported: None, farewell: None };
+    /// declares `window.workDoneProgress`, or that gave a token.
+    pub async fn begin_progress(&self, begin: Begin, cancel: Cancel) -> Option<Progress> {
+        let token = match begin.token {
+            Some(token) => token,
+            None => {
+                let token = NumberOrString::String(self.tokens.next());
+                let create = WorkDoneProgressCreateParams { token: token.clone() };
+                self.request::<ext::CreateProgress>(create, CREATE_WITHIN).await?;
+                token
+            }
+        };
+        self.tokens.lock().insert(token.clone(), cancel);
+        let progress = Progress { outbox: self.clone(), token, reported: None, farewell: None };
         progress.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
-            title: title.into(),
+            title: begin.title,
             cancellable: Some(true),
             message: None,
-            percentage: Some(0),
+            percentage: begin.percentage,
         }));
         Some(progress)
     }
 
     /// The person cancelled the progress of this token; one that has ended, or was never ours, is no matter.
     pub fn cancel_progress(&self, token: &NumberOrString) {
-        let NumberOrString::String(name) = token else {
-            return;
-        };
-        let cancel = self.tokens.lock().remove(name);
+        let cancel = self.tokens.lock().remove(token);
         if let Some(cancel) = cancel {
             cancel();
         }
@@ -144,7 +165,7 @@ impl Tokens {
         format!("codesage{number:08x}")
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Cancel>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NumberOrString, Cancel>> {
         self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -152,7 +173,6 @@ impl Tokens {
 /// A progress that is shown. It ends when this is dropped, and says nothing after.
 pub struct Progress {
     outbox: Outbox,
-    name: String,
     token: NumberOrString,
     reported: Option<Instant>,
     farewell: Option<String>,
@@ -161,6 +181,15 @@ pub struct Progress {
 impl Progress {
     /// Says how far it is, in per cent; nothing if the last report is too recent.
     pub fn report(&mut self, percentage: u32) {
+        self.update(None, Some(percentage.min(100)));
+    }
+
+    /// Says what is being done; nothing if the last report is too recent.
+    pub fn say(&mut self, message: String) {
+        self.update(Some(message), None);
+    }
+
+    fn update(&mut self, message: Option<String>, percentage: Option<u32>) {
         let now = Instant::now();
         if self.reported.is_some_and(|last| now.duration_since(last) < REPORT_EVERY) {
             return;
@@ -168,8 +197,8 @@ impl Progress {
         self.reported = Some(now);
         self.send(WorkDoneProgress::Report(WorkDoneProgressReport {
             cancellable: Some(true),
-            message: None,
-            percentage: Some(percentage.min(100)),
+            message,
+            percentage,
         }));
     }
 
@@ -188,7 +217,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.outbox.tokens.lock().remove(&self.name);
+        self.outbox.tokens.lock().remove(&self.token);
         let message = self.farewell.take();
         self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message }));
     }

@@ -14,7 +14,7 @@ use crate::completion::Reason;
 use crate::lsp::capabilities::{ClientFlags, MultilineItems};
 use crate::lsp::convert;
 use crate::lsp::inline_completion::{did_accept, presentable};
-use crate::lsp::session::Session;
+use crate::lsp::session::{Session, lock};
 use crate::text::Document;
 
 /// Characters of a label at most; menus cut longer ones anyway, in the middle of the screen.
@@ -37,6 +37,7 @@ async fn item_at(session: &Session, params: CompletionParams) -> Option<Completi
     // The type keeps its number to itself.
     let kind = params.context.and_then(|context| serde_json::to_value(context.trigger_kind).ok()?.as_i64());
     let uri = at.text_document.uri;
+    lock(&session.actions.seen).position(&uri, at.position);
     let Some(document) = session.assistant.snapshot(&uri) else {
         session.assistant.refuse(&uri, Reason::OffUnknown);
         return None;

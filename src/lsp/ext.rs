@@ -16,18 +16,59 @@ pub const STATS: &str = "codesage/stats";
 pub const STATUS: &str = "codesage/status";
 pub const DID_SHOW: &str = "codesage/didShowCompletion";
 pub const DID_PARTIALLY_ACCEPT: &str = "codesage/didPartiallyAcceptCompletion";
+/// The person looks at another document, or at none.
+pub const DID_FOCUS: &str = "codesage/didFocus";
+/// To the client: how an action comes along.
+pub const STREAM: &str = "codesage/stream";
 pub const DID_REJECT: &str = "codesage/didRejectCompletion";
 
 /// The names that Copilot's clients know the same by.
 pub const DID_SHOW_ALIAS: &str = "textDocument/didShowCompletion";
 pub const DID_PARTIALLY_ACCEPT_ALIAS: &str = "textDocument/didPartiallyAcceptCompletion";
 pub const DID_REJECT_ALIAS: &str = "notifyRejected";
+pub const DID_FOCUS_ALIAS: &str = "textDocument/didFocus";
 
 /// Our own methods, as `experimental.codesage.methods` lists them.
-pub const METHODS: &[&str] = &[DID_PARTIALLY_ACCEPT, DID_REJECT, DID_SHOW, STATS, STATUS];
+pub const METHODS: &[&str] = &[DID_FOCUS, DID_PARTIALLY_ACCEPT, DID_REJECT, DID_SHOW, STATS, STATUS, STREAM];
 
 /// Commands of `workspace/executeCommand`. Only those that work: Neovim warns about any other, and lsp-mode raises.
-pub const COMMANDS: &[&str] = &[DID_ACCEPT, STATS_COMMAND, WHY];
+pub const COMMANDS: &[&str] = &[
+    APPLY_PREVIEW,
+    CANCEL,
+    CUSTOM,
+    DID_ACCEPT,
+    DISCARD_PREVIEW,
+    DOCUMENT,
+    EDIT,
+    EXPLAIN,
+    FIX,
+    REFACTOR,
+    RELOAD,
+    REVIEW,
+    RUN,
+    SNOOZE,
+    STATS_COMMAND,
+    TOGGLE,
+    UNDO,
+    UNIT_TEST,
+    WHY,
+];
+pub const APPLY_PREVIEW: &str = "codesage.applyPreview";
+pub const CANCEL: &str = "codesage.cancel";
+pub const CUSTOM: &str = "codesage.custom";
+pub const DISCARD_PREVIEW: &str = "codesage.discardPreview";
+pub const DOCUMENT: &str = "codesage.document";
+pub const EDIT: &str = "codesage.edit";
+pub const EXPLAIN: &str = "codesage.explain";
+pub const FIX: &str = "codesage.fix";
+pub const REFACTOR: &str = "codesage.refactor";
+pub const RELOAD: &str = "codesage.reload";
+pub const REVIEW: &str = "codesage.review";
+pub const RUN: &str = "codesage.run";
+pub const SNOOZE: &str = "codesage.snooze";
+pub const TOGGLE: &str = "codesage.toggle";
+pub const UNDO: &str = "codesage.undo";
+pub const UNIT_TEST: &str = "codesage.unitTest";
 pub const DID_ACCEPT: &str = "codesage.didAccept";
 pub const STATS_COMMAND: &str = "codesage.stats";
 pub const WHY: &str = "codesage.why";
@@ -112,6 +153,15 @@ pub struct RejectParams {
     pub ids: Vec<String>,
 }
 
+/// `codesage/didFocus`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FocusParams {
+    /// None: the person looks elsewhere.
+    #[serde(deserialize_with = "or_default")]
+    pub text_document: Option<TextDocumentIdentifier>,
+}
+
 /// The answer of `codesage/status`. Kinds as Copilot's clients know them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
@@ -134,6 +184,59 @@ impl request::Request for CreateProgress {
     type Params = WorkDoneProgressCreateParams;
     type Result = Value;
     const METHOD: &'static str = <request::WorkDoneProgressCreate as request::Request>::METHOD;
+}
+
+/// `workspace/applyEdit` as it goes over the wire: what comes back is not always what lsp-types wants.
+pub enum ApplyEdit {}
+
+impl request::Request for ApplyEdit {
+    type Params = Value;
+    type Result = Value;
+    const METHOD: &'static str = <request::ApplyWorkspaceEdit as request::Request>::METHOD;
+}
+
+/// `window/showDocument`, likewise.
+pub enum ShowDocument {}
+
+impl request::Request for ShowDocument {
+    type Params = Value;
+    type Result = Value;
+    const METHOD: &'static str = <request::ShowDocument as request::Request>::METHOD;
+}
+
+/// `textDocument/publishDiagnostics`, likewise.
+pub enum PublishDiagnostics {}
+
+impl notification::Notification for PublishDiagnostics {
+    type Params = Value;
+    const METHOD: &'static str = <notification::PublishDiagnostics as notification::Notification>::METHOD;
+}
+
+/// [`STREAM`].
+pub enum Stream {}
+
+impl notification::Notification for Stream {
+    type Params = StreamParams;
+    const METHOD: &'static str = STREAM;
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StreamParams {
+    /// What `codesage.cancel` takes.
+    pub id: String,
+    pub kind: StreamKind,
+    /// What the model has written since. Empty at the end: the reply of the command is what counts.
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamKind {
+    /// Prose.
+    Text,
+    /// Lines of code, with the markers round them.
+    Edit,
+    End,
 }
 
 /// `$/progress`, named here so that `client` needs no other module of lsp-types.

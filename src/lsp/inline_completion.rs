@@ -10,7 +10,7 @@ use crate::assist::{Answer, Ask, Suggestion};
 use crate::completion::Reason;
 use crate::lsp::convert;
 use crate::lsp::ext::{self, InlineCompletionItem, InlineCompletionList, InlineCompletionParams};
-use crate::lsp::session::Session;
+use crate::lsp::session::{Session, lock};
 use crate::text::{Document, Encoding};
 
 /// Answers one request; always with a list, which is empty where there is nothing to show.
@@ -23,6 +23,7 @@ pub async fn answer(session: &Session, params: InlineCompletionParams) -> Inline
         return InlineCompletionList::default();
     };
     let rope = document.rope();
+    lock(&session.actions.seen).position(&uri, params.position);
     let offset = columns.offset(rope, convert::position(params.position));
     let popup = params
         .context

@@ -16,6 +16,7 @@ const FREE_FORM: &[&str] = &["settings", "arguments", "item"];
 ///   where it wants an object, an enumeration's new word). Nothing of ours reads its parse, so it is shown an empty
 ///   client, and the parameters travel as they came inside `initializationOptions`, which is free-form.
 /// - `shutdown` has no parameters, whatever is sent: tower-lsp answers it with an error otherwise.
+/// - `codeAction` brings the diagnostics of other servers, of which only the place and the words are kept.
 /// - elsewhere, a null is an absent field, and null or absent parameters are an empty object: tower-lsp would not
 ///   let `initialized` through without one.
 pub fn params(method: &str, params: Option<Value>) -> Option<Value> {
@@ -37,8 +38,34 @@ pub fn params(method: &str, params: Option<Value>) -> Option<Value> {
             complete(document);
         }
     }
+    if method == "textDocument/codeAction"
+        && let Some(context) = params.get_mut("context")
+    {
+        simplify(context);
+    }
     clamp(&mut params);
     Some(params)
+}
+
+/// Diagnostics are other servers', and lsp-types would refuse the request for one odd field of one of them. What
+/// nothing here reads is left out, and so is one that cannot be read at all.
+fn simplify(context: &mut Value) {
+    let Some(context) = context.as_object_mut() else { return };
+    context.retain(|_, value| !value.is_null());
+    if !context.get("diagnostics").is_some_and(Value::is_array) {
+        context.insert("diagnostics".into(), json!([]));
+    }
+    let Some(Value::Array(diagnostics)) = context.get_mut("diagnostics") else { return };
+    diagnostics.retain_mut(|diagnostic| {
+        let Some(fields) = diagnostic.as_object_mut() else { return false };
+        fields.retain(|name, value| match name.as_str() {
+            "range" => value.is_object(),
+            "message" | "source" => value.is_string(),
+            "severity" => value.as_i64().is_some_and(|severity| (1..=4).contains(&severity)),
+            _ => false,
+        });
+        fields.contains_key("range") && fields.contains_key("message")
+    });
 }
 
 /// What `didOpen` and `didChange` cannot be read without; elsewhere it is not looked at.
@@ -75,7 +102,7 @@ fn clamp(value: &mut Value) {
 }
 
 /// A number, also one that was written as a text.
-fn number(value: &Value) -> Option<f64> {
+pub fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok().filter(|number: &f64| !number.is_nan()),
@@ -135,6 +162,30 @@ mod tests {
             let sent = json!({"textDocument": {"languageId": language}});
             let shown = json!({"textDocument": {"languageId": expected, "version": 0}});
             assert_eq!(params("x", Some(sent)), Some(shown), "{language}");
+        }
+    }
+
+    #[test]
+    fn the_diagnostics_of_others_are_made_simple() {
+        let range = json!({"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 1}});
+        let simple = json!({"range": range, "message": "m"});
+        let cases = [
+            (json!(null), json!([])),
+            (json!(7), json!([])),
+            (json!([7, {"message": "m"}, {"range": range}, {"range": range, "message": 7}]), json!([])),
+            (json!([simple]), json!([simple])),
+            (
+                json!([{"range": range, "message": "m", "code": 1e99, "tags": "x", "severity": 9, "source": 7,
+                        "codeDescription": {"href": "not a uri"}, "relatedInformation": 7}]),
+                json!([simple]),
+            ),
+        ];
+        for (sent, shown) in cases {
+            let params = params(
+                "textDocument/codeAction",
+                Some(json!({"context": {"diagnostics": sent, "only": null}})),
+            );
+            assert_eq!(params, Some(json!({"context": {"diagnostics": shown}})), "{sent}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tower_lsp::lsp_types::MessageType;
 
 use crate::engine::ModelState;
-use crate::lsp::client::Progress;
+use crate::lsp::client::{Begin, Progress};
 use crate::lsp::ext::{Status, StatusKind};
 use crate::lsp::session::Session;
 
@@ -60,7 +60,8 @@ async fn begin(session: &Session) -> Option<Progress> {
     }
     let backend = session.assistant.backend().clone();
     let cancel = Box::new(move || backend.cancel_load());
-    session.outbox.begin_progress("Loading the model", cancel).await
+    let begin = Begin { title: "Loading the model".into(), token: None, percentage: Some(0) };
+    session.outbox.begin_progress(begin, cancel).await
 }
 
 fn percentage(fraction: f32) -> u32 {

@@ -9,21 +9,25 @@ use std::sync::{Arc, Mutex, OnceLock};
 use serde_json::Value;
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::lsp_types::{
-    CompletionParams, CompletionResponse, DidChangeConfigurationParams, DidChangeTextDocumentParams,
-    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
-    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
-    ServerInfo, WorkDoneProgressCancelParams,
+    CodeActionParams, CodeActionResponse, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
+    DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
+    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams,
+    InitializeResult, InitializedParams, ServerInfo, WorkDoneProgressCancelParams,
 };
 use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
 
+use crate::assist::journal::Journal;
 use crate::config::Layers;
 use crate::engine::late::LateBackend;
 use crate::lsp::client::Outbox;
 use crate::lsp::ending::Signals;
-use crate::lsp::ext::{self, InlineCompletionList, InlineCompletionParams, ItemParams, RejectParams, Status};
+use crate::lsp::ext::{
+    self, FocusParams, InlineCompletionList, InlineCompletionParams, ItemParams, RejectParams, Status,
+};
 use crate::lsp::session::{Session, lock};
 use crate::lsp::{
-    Launch, completion_menu, convert, execute_command, inline_completion, model_progress, settings,
+    Launch, code_action, completion_menu, convert, execute_command, inline_completion, model_progress,
+    settings,
 };
 
 /// What a server begins with.
@@ -31,6 +35,7 @@ pub struct Start {
     pub layers: Layers,
     pub backend: Arc<LateBackend>,
     pub launch: Launch,
+    pub journal: Journal,
     pub signals: Signals,
 }
 
@@ -41,6 +46,8 @@ pub struct Server {
     signals: Signals,
     /// Taken by `initialize`.
     layers: Mutex<Layers>,
+    /// Taken by `initialize`.
+    journal: Mutex<Option<Journal>>,
     /// Taken by `initialized`.
     launch: Mutex<Option<Launch>>,
     /// There from `initialize` on; tower-lsp lets no other method pass before.
@@ -54,6 +61,7 @@ pub fn service(start: Start) -> (LspService<Server>, ClientSocket) {
         backend: start.backend,
         signals: start.signals,
         layers: Mutex::new(start.layers),
+        journal: Mutex::new(Some(start.journal)),
         launch: Mutex::new(Some(start.launch)),
         session: OnceLock::new(),
     })
@@ -61,6 +69,8 @@ pub fn service(start: Start) -> (LspService<Server>, ClientSocket) {
     .custom_method(ext::PROGRESS_CANCEL, Server::progress_cancelled)
     .custom_method(ext::STATS, Server::stats)
     .custom_method(ext::STATUS, Server::status)
+    .custom_method(ext::DID_FOCUS, Server::did_focus)
+    .custom_method(ext::DID_FOCUS_ALIAS, Server::did_focus)
     .custom_method(ext::DID_SHOW, Server::did_show)
     .custom_method(ext::DID_SHOW_ALIAS, Server::did_show)
     .custom_method(ext::DID_PARTIALLY_ACCEPT, Server::did_partially_accept)
@@ -81,6 +91,9 @@ impl LanguageServer for Server {
         let outbox = Outbox::new(self.client.clone());
         let session =
             self.session.get_or_init(|| Session::new(&params, layers, self.backend.clone(), outbox));
+        if let Some(journal) = lock(&self.journal).take() {
+            session.assistant.keep_journal(journal);
+        }
         if let Some(parent) = params.get("processId").and_then(Value::as_u64) {
             self.signals.parent_is(u32::try_from(parent).unwrap_or(0));
         }
@@ -106,6 +119,9 @@ impl LanguageServer for Server {
 
     async fn shutdown(&self) -> Result<()> {
         self.signals.shutdown_received();
+        let session = self.session().clone();
+        // A disk that hangs must not hold up the end.
+        let _ = tokio::task::spawn_blocking(move || session.assistant.flush_journal()).await;
         Ok(())
     }
 
@@ -122,9 +138,11 @@ impl LanguageServer for Server {
     async fn did_change(&self, params: DidChangeTextDocumentParams) {
         let session = self.session();
         let (uri, version) = (params.text_document.uri, params.text_document.version);
+        session.saw_change(&uri, params.content_changes.last());
         let changes = convert::changes(params.content_changes);
+        let before = session.assistant.snapshot(&uri);
         if session.assistant.change(&uri, version, &changes, session.flags.columns) {
-            session.changed(&uri);
+            session.changed(&uri, before);
         } else {
             session.stray(&uri);
         }
@@ -133,7 +151,7 @@ impl LanguageServer for Server {
     async fn did_close(&self, params: DidCloseTextDocumentParams) {
         let session = self.session();
         session.assistant.close(&params.text_document.uri);
-        session.closed();
+        session.closed(&params.text_document.uri);
     }
 
     /// The text is ours already; without this method each save would be logged as unknown.
@@ -161,7 +179,11 @@ impl LanguageServer for Server {
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
-        execute_command::run(&self.session().assistant, &params).map(Some)
+        execute_command::run(self.session(), params).await.map(Some)
+    }
+
+    async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        Ok(Some(code_action::answer(self.session(), params).await))
     }
 }
 
@@ -180,6 +202,12 @@ impl Server {
 
     async fn status(&self, _: Value) -> Result<Status> {
         Ok(model_progress::status(&self.session().assistant.model()))
+    }
+
+    async fn did_focus(&self, params: FocusParams) {
+        if let Some(document) = params.text_document {
+            lock(&self.session().actions.seen).document(&document.uri);
+        }
     }
 
     /// What is shown is counted when it is answered: a client that tells us again changes nothing.

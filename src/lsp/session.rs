@@ -12,7 +12,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tower_lsp::lsp_types::request::WorkspaceConfiguration;
 use tower_lsp::lsp_types::{
-    ConfigurationItem, ConfigurationParams, MessageType, Url, WorkspaceFolder, WorkspaceFoldersChangeEvent,
+    ConfigurationItem, ConfigurationParams, MessageType, TextDocumentContentChangeEvent, Url,
+    WorkspaceFolder, WorkspaceFoldersChangeEvent,
 };
 
 use crate::assist::Assistant;
@@ -20,11 +21,13 @@ use crate::completion::policy::Trigger;
 use crate::config::Layers;
 use crate::engine::Backend;
 use crate::log;
+use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
-use crate::lsp::settings;
+use crate::lsp::switch::Switch;
 use crate::lsp::triggers::Triggers;
-use crate::text::Document;
+use crate::lsp::{ext, settings};
+use crate::text::{Document, Encoding};
 
 /// How long the launch waits for a client to tell its settings. The model is not loaded before, so it is short.
 const CONFIGURATION_WITHIN: Duration = Duration::from_secs(2);
@@ -44,6 +47,8 @@ pub struct Session {
     strays: Mutex<HashSet<Url>>,
     triggers: Mutex<Triggers>,
     last_change: Mutex<Option<Instant>>,
+    pub actions: Actions,
+    switch: Mutex<Switch>,
     warm: watch::Sender<Option<Arc<Document>>>,
 }
 
@@ -86,6 +91,8 @@ impl Session {
             strays: Mutex::default(),
             triggers: Mutex::default(),
             last_change: Mutex::default(),
+            actions: Actions::default(),
+            switch: Mutex::default(),
             warm: spawn_warmer(),
         })
     }
@@ -113,7 +120,8 @@ impl Session {
 
     /// NB: under the lock of the layers throughout, else what was resolved first could be configured last.
     fn resolve(&self, layers: &Layers) {
-        let (settings, problems) = layers.resolve();
+        let (mut settings, problems) = layers.resolve();
+        lock(&self.switch).set(&mut settings.completion, Instant::now());
         // The log may have been started with other settings than the session's; it looks for itself what is new.
         if let Err(error) = log::apply(&settings.log) {
             self.tell(format!("log.file: {error}"));
@@ -124,6 +132,53 @@ impl Session {
         for problem in problems {
             self.tell(problem.to_string());
         }
+    }
+
+    /// Tells what is wrong with the person's own actions, where their files have been read.
+    pub fn tell_recipe_problems(&self) {
+        for problem in self.assistant.take_recipe_problems() {
+            self.tell(problem.to_string());
+        }
+    }
+
+    /// Switches completion, or one language's, by hand; whether it is on now.
+    pub fn toggle(&self, language: Option<&str>) -> bool {
+        let on = lock(&self.switch).toggle(language, &self.assistant.settings().completion);
+        self.settle();
+        on
+    }
+
+    /// No completion for so many seconds; how long it is.
+    pub fn snooze(self: &Arc<Self>, seconds: Option<f64>) -> Duration {
+        let time = lock(&self.switch).snooze(seconds, Instant::now());
+        self.settle();
+        let session = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            // Where it was snoozed again meanwhile, this finds nothing to do.
+            if let Some(session) = session.upgrade() {
+                session.settle();
+            }
+        });
+        time
+    }
+
+    /// Reads all settings again. The model stays: `model.*` needs a new start.
+    pub async fn reload(self: &Arc<Self>) {
+        let session = self.clone();
+        let root = lock(&self.roots).first().cloned();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut sources = lock(&session.sources);
+            sources.layers.read_user();
+            if let Some(root) = root {
+                sources.layers.read_workspace(&root);
+            }
+            session.resolve(&sources.layers);
+        });
+        if reading.await.is_err() {
+            tracing::error!("the settings could not be read again");
+        }
+        self.pull_settings().await;
     }
 
     /// Tells the person of a problem, unless it was told before.
@@ -158,9 +213,31 @@ impl Session {
 
     /// The document has a new text: what asks next should find its tree and chunks made. One thread parses, and
     /// always the newest text; those in between are never looked at.
-    pub fn changed(&self, uri: &Url) {
+    pub fn changed(&self, uri: &Url, before: Option<Arc<Document>>) {
         *lock(&self.last_change) = Some(Instant::now());
-        self.warm.send_replace(self.assistant.snapshot(uri));
+        let now = self.assistant.snapshot(uri);
+        if let (Some(before), Some(now)) = (before, &now) {
+            self.actions.landings.changed(uri, now.rope());
+            let mut findings = lock(&self.actions.findings);
+            if findings.follow(uri, before.rope(), now.rope()) {
+                let left = findings.parameters(uri, now.rope(), self.flags.columns);
+                self.outbox.notify::<ext::PublishDiagnostics>(left);
+            }
+        }
+        self.warm.send_replace(now);
+    }
+
+    /// The person is where the last change was made.
+    pub fn saw_change(&self, uri: &Url, change: Option<&TextDocumentContentChangeEvent>) {
+        let units = |text: &str| {
+            let units = match self.flags.columns {
+                Encoding::Utf8 => text.len(),
+                Encoding::Utf16 => text.encode_utf16().count(),
+                Encoding::Utf32 => text.chars().count(),
+            };
+            u32::try_from(units).unwrap_or(u32::MAX)
+        };
+        lock(&self.actions.seen).change(uri, change, units);
     }
 
     /// Folders came or went. Settings stay those of the folder that was first at the start.
@@ -178,12 +255,18 @@ impl Session {
     /// A document was opened, or opened again.
     pub fn opened(&self, uri: &Url) {
         lock(&self.strays).remove(uri);
+        lock(&self.actions.seen).document(uri);
         self.warm.send_replace(self.assistant.snapshot(uri));
     }
 
-    /// A closed document's text is let go.
-    pub fn closed(&self) {
+    /// A closed document's text is let go, with all that was about it.
+    pub fn closed(&self, uri: &Url) {
         self.warm.send_replace(None);
+        self.actions.running.cancel_document(uri);
+        lock(&self.actions.seen).closed(uri);
+        if !lock(&self.actions.findings).clear(Some(uri)).is_empty() {
+            self.outbox.notify::<ext::PublishDiagnostics>(review::nothing(uri));
+        }
     }
 
     /// A change of a document that is not open: the client and we disagree, which is worth one line.
