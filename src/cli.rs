@@ -7,10 +7,14 @@ mod bench;
 mod complete;
 mod config;
 mod demo;
+mod edit;
+mod eval;
+mod journal;
 mod lsp;
 mod models;
 #[cfg(not(feature = "llama"))]
 mod no_model;
+mod source;
 
 use std::fs::File;
 use std::io;
@@ -63,9 +67,17 @@ enum Command {
     Demo(demo::Options),
     /// Print the suggestion for one place in a file
     Complete(complete::Options),
+    /// Change a piece of a file by an action or in your own words: prints the difference
+    Edit(edit::Options),
+    /// Explain a piece of a file
+    Explain(edit::Explain),
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Measure a model: how often it writes what the author wrote
+    Eval(eval::Options),
+    /// Print what actions did to which files, the last ones last
+    Journal(journal::Options),
     /// Look after model files
     #[command(subcommand)]
     Models(models::Models),
@@ -117,11 +129,11 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         settings.log.level = "warn".to_owned();
     }
     if let Err(error) = log::start(&settings.log) {
-        eprintln!("codesage: log.file: {error}");
+        warn(format_args!("codesage: log.file: {error}\n"));
     }
     if !matches!(command, Command::Config(_)) {
         for problem in problems {
-            eprintln!("codesage: {problem}");
+            warn(format_args!("codesage: {problem}\n"));
         }
     }
     let session = Session { layers, settings, output: wire };
@@ -130,6 +142,10 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         Command::Demo(options) => demo::run(session, options),
         Command::Complete(options) => complete::run(session, options),
         Command::Bench(bench) => bench::run(session, bench),
+        Command::Edit(options) => edit::run(session, options),
+        Command::Explain(options) => edit::explain(session, options),
+        Command::Eval(options) => eval::run(session, options),
+        Command::Journal(options) => journal::run(session, options),
         Command::Models(models) => models::run(session, models),
         Command::Config(config) => config::run(session, config),
     };
@@ -138,11 +154,11 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         // `codesage demo | head` has seen enough.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
         Err(Failure::Output(error)) => {
-            eprintln!("codesage: cannot write: {error}");
+            warn(format_args!("codesage: cannot write: {error}\n"));
             1
         }
         Err(Failure::Message(message)) => {
-            eprintln!("codesage: {message}");
+            warn(format_args!("codesage: {message}\n"));
             1
         }
     }
@@ -152,6 +168,12 @@ impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Failure::Output(error)
     }
+}
+
+/// Says something beside the output. Where nobody hears it that is no reason to fail.
+fn warn(text: std::fmt::Arguments) {
+    use std::io::Write;
+    let _ = io::stderr().write_fmt(text);
 }
 
 /// Starts the model that the settings name; returns at once. The only place where an engine is made.
@@ -219,6 +241,7 @@ mod tests {
             "codesage lsp --model builtin --log-file x.log",
             "codesage demo --fast",
             "codesage complete a.rs:1:1 --json",
+            "codesage journal --json --limit 3",
             "codesage --log-level debug bench engine --json",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");

@@ -10,6 +10,7 @@
 //! | room | what it is |
 //! |---|---|
 //! | [`cli`] | one file a subcommand; above it stands only `main.rs`, which sets the process up |
+//! | [`eval`] | what a model is worth: holes and small edits, through everything below
 //! | [`lsp`] | the protocol edge: frames, order, capabilities, conversion |
 //! | [`assist`] | what the user asked for, start to finish |
 //! | [`log`] | the log, and where it goes |
@@ -18,6 +19,7 @@
 //! | [`models`] | model files: checked, known, and the one in the binary |
 //! | [`completion`] | when to offer and what to show of it |
 //! | [`prompt`] | what to say to a model, not how |
+//! | [`edit`] | from a model's answer to a change that is exact, checked or refused |
 //! | [`context`] | which other text helps at a cursor |
 //! | [`text`] | documents, versions, columns |
 //! | [`syntax`] | languages, trees, chunks, where a completion may end |
@@ -29,7 +31,7 @@
 //! - **Every request is answered exactly once, and typing never waits.** Edits are applied in order on the transport
 //!   task and nothing slow runs there. A snapshot *is* an `Arc<Document>`; a newer question cancels an older one, and
 //!   a cancel stops tokens, not only the reply.
-//! - **The core is pure.** `completion`, `prompt`, `context`, `text` and `syntax` know no async, clock, file,
+//! - **The core is pure.** `completion`, `prompt`, `edit`, `context`, `text` and `syntax` know no async, clock, file,
 //!   protocol or model; the one exception is the time limit of a parse. They count bytes; a column exists in
 //!   [`text::position`] alone.
 //! - **The edges do not know each other.** Only [`lsp`] names the protocol's crates; only `engine::llama` names
@@ -43,7 +45,9 @@ pub mod cli;
 pub mod completion;
 pub mod config;
 pub mod context;
+pub mod edit;
 pub mod engine;
+pub mod eval;
 pub mod log;
 pub mod lsp;
 pub mod models;

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{Failure, Session};
 use crate::assist::Assistant;
+use crate::assist::journal::Journal;
 use crate::config::{Layers, Settings};
 use crate::engine::scripted::ScriptedBackend;
 use crate::lsp;
@@ -161,7 +162,8 @@ async fn initialize() -> Result<Vec<f64>, Failure> {
                 None => Err(Failure::Message(format!("initialize was answered with {reply}"))),
             }
         };
-        let (_, sample) = tokio::join!(lsp::serve(input, output, Layers::default(), launch), ask);
+        let (_, sample) =
+            tokio::join!(lsp::serve(input, output, Layers::default(), launch, Journal::new(None)), ask);
         samples.push(sample?);
     }
     Ok(samples)

@@ -1,6 +1,5 @@
 //! `codesage complete FILE:LINE:COL`: one suggestion, the way an editor that asks for it would get it.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,15 +7,12 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
-use url::Url;
 
+use super::source::Source;
 use super::{Failure, Session};
 use crate::assist::{Answer, Ask, Assistant};
 use crate::completion::policy::Trigger;
 use crate::text::{Encoding, Position};
-
-/// No source that a person writes is larger.
-const MOST_BYTES: u64 = 64 << 20;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -55,14 +51,7 @@ impl FromStr for Place {
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let Place { file, position } = options.place;
     let about = |error: &dyn std::fmt::Display| Failure::Message(format!("{}: {error}", file.display()));
-    let path = fs::canonicalize(&file).map_err(|error| about(&error))?;
-    // Before reading: a pipe would wait for a writer, and a device never end.
-    let metadata = fs::metadata(&path).map_err(|error| about(&error))?;
-    if !metadata.is_file() || metadata.len() > MOST_BYTES {
-        return Err(about(&format!("is not a file of at most {} MiB", MOST_BYTES >> 20)));
-    }
-    let text = fs::read_to_string(&path).map_err(|error| about(&error))?;
-    let uri = Url::from_file_path(&path).map_err(|()| about(&"has no place in the file system"))?;
+    let Source { uri, text, .. } = Source::read(&file)?;
     let root = std::env::current_dir()?;
     let mut layers = session.layers;
     layers.read_workspace(&root);

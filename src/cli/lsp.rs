@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use crate::assist::journal::{self, Journal};
 use crate::config::Layers;
 use crate::{log, lsp};
 
@@ -25,6 +26,7 @@ pub fn run(layers: Layers, wire: File) -> i32 {
         tokio::fs::File::from_std(wire),
         layers,
         Box::new(super::backend),
+        Journal::new(journal::state_dir()),
     ));
     tracing::info!("the session ended: {:?}", ended.cause);
     // Not by dropping it, which waits for a read of standard input that may never return.

@@ -12,9 +12,10 @@ use crate::assist::{Ask, Assistant};
 use crate::cli::Failure;
 use crate::completion::policy::Trigger;
 use crate::config::Settings;
+use crate::engine::sample::Sampling;
 use crate::engine::{Backend, Event, Generation, Lane, ModelCard, Request};
 use crate::models::hardware;
-use crate::prompt::Fill;
+use crate::prompt::{Fill, Prompt};
 use crate::text::{Change, Document, Encoding};
 
 /// Real code: typed again for the cost of a key, and read for everything else.
@@ -250,8 +251,9 @@ fn ask(backend: &Arc<dyn Backend>, round: u32, tokens: usize, max_tokens: u32) -
         typed: String::new(),
     };
     let request = Request {
-        prompt,
+        prompt: Prompt::Fill(prompt),
         lane: Lane::Completion,
+        sampling: Sampling::default(),
         max_tokens,
         max_time: Duration::from_secs(60),
         hold: Duration::ZERO,

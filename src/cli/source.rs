@@ -1,0 +1,36 @@
+//! A file that the command line names, read whole.
+
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::Failure;
+
+/// No source that a person writes is larger.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// See the module.
+pub struct Source {
+    /// With every link followed.
+    pub path: PathBuf,
+    pub uri: Url,
+    pub text: String,
+}
+
+impl Source {
+    /// Fails with a sentence that names the file as it was named.
+    pub fn read(file: &Path) -> Result<Self, Failure> {
+        let about = |error: &dyn Display| Failure::Message(format!("{}: {error}", file.display()));
+        let path = fs::canonicalize(file).map_err(|error| about(&error))?;
+        // Before reading: a pipe would wait for a writer, and a device never end.
+        let metadata = fs::metadata(&path).map_err(|error| about(&error))?;
+        if !metadata.is_file() || metadata.len() > MOST_BYTES {
+            return Err(about(&format!("is not a file of at most {} MiB", MOST_BYTES >> 20)));
+        }
+        let text = fs::read_to_string(&path).map_err(|error| about(&error))?;
+        let uri = Url::from_file_path(&path).map_err(|()| about(&"has no place in the file system"))?;
+        Ok(Self { path, uri, text })
+    }
+}
