@@ -83,27 +83,90 @@ fn what_is_distilled_of_each_client() {
     .assert_eq(&table);
 }
 
+#[test]
+fn what_of_actions_each_client_takes() {
+    let mut table = String::new();
+    for (name, profile) in profiles() {
+        let flags = ClientFlags::distil(&profile);
+        let booleans = [
+            (flags.code_action_literals, "literals"),
+            (flags.asks_unbidden, "asks-unbidden"),
+            (flags.applies_edits, "edits"),
+            (flags.document_changes, "versioned"),
+            (flags.creates_files, "creates"),
+            (flags.confirms_changes, "confirms"),
+            (flags.shows_documents, "shows"),
+            (flags.hides_info, "hides-info"),
+            (flags.streams, "streams"),
+        ];
+        let booleans: Vec<_> = booleans.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
+        table += &format!("{name:<58} {}\n", booleans.join(" "));
+    }
+    expect![[r#"
+        ALE 3.3.0                                                  literals
+        Helix 25.07.1                                              literals edits versioned creates shows
+        Neovim 0.10.4                                              literals edits versioned creates shows
+        Neovim 0.12.4                                              literals edits versioned creates shows
+        Neovim 0.7.2                                               literals edits versioned creates
+        eglot 1.17.30 (Emacs 30.2)                                 literals edits versioned shows
+        eglot 1.9 (Emacs 28.2)                                     literals edits versioned
+        lsp-mode 10.0.0 (Emacs 30.2)                               literals edits versioned shows
+        lsp-mode 8.0.0 (Emacs 28.2)                                literals edits versioned
+        vim-lsp 474c656                                            literals asks-unbidden edits hides-info
+        vscode-languageclient 11.0.0                               literals edits versioned creates confirms shows
+        vscode-languageclient 9.0.1                                literals edits versioned creates confirms shows
+        vscode-languageclient 9.0.1 with registerProposedFeatures  literals edits versioned creates confirms shows
+    "#]]
+    .assert_eq(&table);
+}
+
 #[tokio::test]
 async fn the_capabilities_of_the_server() {
     let server = TestServer::bare().await;
     expect![[r#"
         {
+          "codeActionProvider": {
+            "codeActionKinds": [
+              "refactor.rewrite.codesage",
+              "refactor.rewrite.codesage.document",
+              "quickfix.codesage"
+            ],
+            "resolveProvider": false
+          },
           "completionProvider": {},
           "executeCommandProvider": {
             "commands": [
+              "codesage.applyPreview",
+              "codesage.cancel",
+              "codesage.custom",
               "codesage.didAccept",
+              "codesage.discardPreview",
+              "codesage.document",
+              "codesage.edit",
+              "codesage.explain",
+              "codesage.fix",
+              "codesage.refactor",
+              "codesage.reload",
+              "codesage.review",
+              "codesage.run",
+              "codesage.snooze",
               "codesage.stats",
+              "codesage.toggle",
+              "codesage.undo",
+              "codesage.unitTest",
               "codesage.why"
             ]
           },
           "experimental": {
             "codesage": {
               "methods": [
+                "codesage/didFocus",
                 "codesage/didPartiallyAcceptCompletion",
                 "codesage/didRejectCompletion",
                 "codesage/didShowCompletion",
                 "codesage/stats",
-                "codesage/status"
+                "codesage/status",
+                "codesage/stream"
               ],
               "version": 1
             }

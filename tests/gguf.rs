@@ -87,7 +87,7 @@ fn describe(header: &Header) -> String {
         header.weight_bytes,
         header.context_length,
         header.sliding_window,
-        header.has_chat_template,
+        header.chat_template.is_some(),
         header.recurrent,
         header.hybrid,
         vocabulary.len(),

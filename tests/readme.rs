@@ -4,13 +4,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use codesage::assist::recipes::{Recipes, Subject};
 use codesage::completion::Reason;
-use codesage::config::key;
+use codesage::config::{Settings, key};
+use codesage::edit::guard::Guard;
+use codesage::syntax::Language;
 
 fn readme() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")
 }
+
+/// Held by whoever reads the README as a whole, for it may be about to be written.
+static README: Mutex<()> = Mutex::new(());
 
 /// The text between `<!-- name -->` and `<!-- /name -->` is `expected`.
 fn check_section(name: &str, expected: &str) {
@@ -29,21 +36,56 @@ fn check_section(name: &str, expected: &str) {
     }
 }
 
-/// One test: both sections are in one file.
+/// One test: all sections are in one file.
 #[test]
 fn tables_are_those_of_the_code() {
+    let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
     check_section("settings", &key::markdown());
     let mut reasons = String::from("| code | meaning |\n|---|---|\n");
     for reason in Reason::ALL {
         reasons += &format!("| `{}` | {} |\n", reason.code(), reason.meaning());
     }
     check_section("reasons", &reasons);
+    let mut guards = String::from("| code | why an edit is refused, or shown first |\n|---|---|\n");
+    for guard in Guard::ALL {
+        guards += &format!("| `{}` | {} |\n", guard.code(), guard.meaning());
+    }
+    check_section("guards", &guards);
+}
+
+#[test]
+fn the_action_that_it_shows_is_one() {
+    let text = {
+        let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::read_to_string(readme()).unwrap()
+    };
+    let (_, rest) = text.split_once("```markdown\n").expect("an example of an action");
+    let (example, _) = rest.split_once("```\n").expect("its end");
+    let root = tempfile::tempdir().unwrap();
+    let settings = Settings::default().actions;
+    let folder = root.path().join(&settings.dir);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("newcomer.md"), example).unwrap();
+
+    let (recipes, problems) = Recipes::load(&[root.path().into()], &settings);
+    assert_eq!(problems, []);
+    let recipe = recipes.get("newcomer").expect("it is read");
+    assert!(recipes.offered(Language::of("python", ""), false).eq([recipe]));
+    assert_eq!(recipes.offered(Language::of("lua", ""), true).count(), 0);
+    let diagnostics = ["unused variable: `x`".to_owned(), "expected `;`".to_owned()];
+    let subject =
+        |diagnostics| Subject { path: "src/a.rs", language: "rust", diagnostics, ..Subject::default() };
+    let plain = "Explain to somebody who is new to rust what this code in `src/a.rs` does.";
+    assert_eq!(recipe.instruction(&subject(&[])), Ok(plain.to_owned()));
+    let messages = "Then say what these messages mean:\n- unused variable: `x`\n- expected `;`";
+    assert_eq!(recipe.instruction(&subject(&diagnostics)), Ok(format!("{plain}\n{messages}")));
 }
 
 #[test]
 fn links_lead_somewhere() {
     for name in ["README.md", "CONTRIBUTING.md"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
         let text = fs::read_to_string(folder.join(name)).unwrap();
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {

@@ -282,7 +282,7 @@ fn the_edges_keep_to_themselves() {
 
 #[test]
 fn the_core_is_pure() {
-    let core = ["completion", "context", "prompt", "text", "syntax"];
+    let core = ["completion", "prompt", "edit", "context", "text", "syntax"];
     let files = sources(&["src"]);
     let core = files.iter().filter(|source| source.room().is_some_and(|room| core.contains(&room)));
     let impure = ["async", "await", "tokio", "SystemTime", "std::fs", "std::net", "std::process", "std::env"];

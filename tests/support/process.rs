@@ -41,7 +41,10 @@ impl Process {
     pub fn spawn(model: Option<&Path>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codesage"));
         command.arg("lsp").args(["--log-level", "trace"]);
-        command.env("XDG_CONFIG_HOME", "/nonexistent").stderr(Stdio::null());
+        command
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .env("CODESAGE_STATE", "/nonexistent")
+            .stderr(Stdio::null());
         if let Some(model) = model {
             command.arg("--model").arg(model);
         }

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use codesage::assist::journal::Journal;
 use codesage::config::Layers;
 use codesage::engine::scripted::ScriptedBackend;
 use codesage::lsp::{self, Ended};
@@ -61,7 +62,13 @@ impl TestServer {
         let (input, servers_input) = duplex(1 << 20);
         let (output, servers_output) = duplex(1 << 20);
         let launch = Box::new(move |_: &_| launched as Arc<dyn codesage::engine::Backend>);
-        let serving = tokio::spawn(lsp::serve(servers_input, servers_output, Layers::new(None), launch));
+        let serving = tokio::spawn(lsp::serve(
+            servers_input,
+            servers_output,
+            Layers::new(None),
+            launch,
+            Journal::new(None),
+        ));
         Self {
             backend,
             initialized: Value::Null,
@@ -165,6 +172,11 @@ impl TestServer {
     /// The next message of this method that the server sends by itself.
     pub async fn expect(&mut self, method: &str) -> Value {
         self.take(|message| message["method"] == method).await
+    }
+
+    /// The next message, of whatever kind.
+    pub async fn any(&mut self) -> Value {
+        self.take(|_| true).await
     }
 
     /// Answers a request of the server.

@@ -1,0 +1,86 @@
+//! The model in the box, through the whole program: the file is the one that its card describes, and it does the few
+//! things that it is there for.
+#![cfg(feature = "llama")]
+
+#[path = "support/process.rs"]
+#[expect(dead_code, reason = "tests/whole.rs uses the rest")]
+mod process;
+
+use std::fs;
+use std::path::Path;
+
+use codesage::models::catalog::{self, Layout};
+use codesage::models::{builtin, gguf};
+use process::Process;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+fn capabilities() -> Value {
+    json!({ "textDocument": { "inlineCompletion": {} }, "general": { "positionEncodings": ["utf-8"] } })
+}
+
+#[test]
+fn it_is_the_file_that_the_card_describes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/builtin");
+    let bytes = fs::read(folder.join("codesage-mini-q8_0.gguf")).unwrap();
+    let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let card = fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(card.contains(&sum), "models/builtin/README.md does not have the SHA-256 {sum}");
+    assert!(bytes.len() <= 40 << 20, "{} bytes", bytes.len());
+}
+
+#[test]
+fn its_tokens_are_those_that_it_was_taught() {
+    let folder = tempfile::tempdir().unwrap();
+    let header = gguf::check(&builtin::unpack(folder.path()).unwrap()).unwrap();
+    let spelling = catalog::spelling(&header);
+    assert_eq!(spelling.layout, Layout::SuffixFirst);
+    // `models/builtin/tokenizer.py` puts them first.
+    let ids = [spelling.pre, spelling.suf, spelling.mid, spelling.sep];
+    assert_eq!(ids, [Some(1), Some(3), Some(2), Some(6)]);
+    for (id, text) in
+        [(1, "<|fim_prefix|>"), (2, "<|fim_middle|>"), (3, "<|fim_suffix|>"), (6, "<|file_sep|>")]
+    {
+        assert_eq!(header.vocabulary.id(text), Some(id), "{text}");
+    }
+}
+
+/// The suggestion at `$0` in `marked`, with other files open.
+fn suggested(marked: &str, name: &str, others: &[(&str, &str)]) -> String {
+    let mut server = Process::start(None, capabilities());
+    assert_eq!(server.settled()["state"], "ready");
+    let language = |name: &str| if name.ends_with(".py") { "python" } else { "rust" };
+    for (other, text) in others {
+        server.open(&format!("file:///project/{other}"), language(other), text);
+    }
+    let at = marked.find("$0").unwrap();
+    let line = marked[..at].matches('\n').count();
+    let column = at - marked[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let uri = format!("file:///project/{name}");
+    server.open(&uri, language(name), &marked.replacen("$0", "", 1));
+    let items = server.inline(&uri, (line, column));
+    let text = items.first().and_then(|item| item["insertText"].as_str()).unwrap_or_default().to_owned();
+    server.finish();
+    text
+}
+
+/// The cursor stands inside a token of the whole text: `val` is `values` begun.
+#[test]
+fn it_goes_on_inside_a_word() {
+    let marked = "fn sum(values: &[u32]) -> u32 {\n    let first = values[0];\n    let second = values[1];\n    \
+                  let third = val$0\n    first + second + third\n}\n";
+    let text = suggested(marked, "sum.rs", &[]);
+    assert!(text.starts_with("ues["), "{text:?}");
+}
+
+/// A name that only another file has, begun: with that file open it is written to its end.
+#[test]
+fn it_copies_a_name_from_another_file() {
+    let other = "class Desk:\n    def tariff_for(self, days: int) -> int:\n        return self.tariff_for(days - 1)\n\n    \
+                 def tariff_for_all(self, days):\n        return self.tariff_for(days)\n";
+    let marked = "def total(desk, days):\n    return desk.tariff_$0\n";
+    let text = suggested(marked, "total.py", &[("fines.py", other)]);
+    assert!(text.starts_with("for("), "{text:?}");
+    let alone = suggested(marked, "total.py", &[]);
+    assert!(!alone.starts_with("for("), "{alone:?}");
+}
