@@ -140,8 +140,5 @@ fn last_line(text: &str) -> String {
 
 fn failure(error: &EngineError) -> Refusal {
     let guard = if matches!(error, EngineError::PromptTooLong { .. }) { Guard::Fit } else { Guard::Model };
-    let sentence = error.to_string();
-    let mut letters = sentence.chars();
-    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-    Refusal::new(guard, format!("{first}{}. Nothing was changed.", letters.as_str()))
+    Refusal::saying(guard, &format!("{error}. Nothing was changed."))
 }

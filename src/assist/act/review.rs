@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::Finding;
+use crate::completion::line::is_word;
 use crate::edit::region::Region;
 
 /// Findings at most: a model that lists more is repeating itself.
@@ -47,7 +48,6 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 fn place(code: &str, region: &Region) -> Option<Range<usize>> {
     let mut places = region.text.match_indices(code).map(|(at, _)| at);
     let first = places.next()?;
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let stands_alone = |at: usize| {
         let (before, after) = (&region.text[..at], &region.text[at + code.len()..]);
         !before.ends_with(is_word) && !after.starts_with(is_word)

@@ -59,6 +59,13 @@ impl Refusal {
     pub fn new(guard: Guard, sentence: impl Into<String>) -> Self {
         Self { guard, sentence: sentence.into() }
     }
+
+    /// From words that begin small, as errors say them: the first letter made a capital.
+    pub fn saying(guard: Guard, words: &str) -> Self {
+        let mut letters = words.chars();
+        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+        Self::new(guard, first + letters.as_str())
+    }
 }
 
 #[cfg(test)]

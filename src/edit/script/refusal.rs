@@ -68,10 +68,7 @@ impl From<Refusal> for guard::Refusal {
             | Refusal::Ambiguous { .. }
             | Refusal::Overlap { .. } => Guard::Malformed,
         };
-        let sentence = refusal.to_string();
-        let mut letters = sentence.chars();
-        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-        Self::new(guard, format!("{first}{}.", letters.as_str()))
+        Self::saying(guard, &format!("{refusal}."))
     }
 }
 
