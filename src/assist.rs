@@ -19,7 +19,7 @@ pub mod stats;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use url::Url;
 
@@ -29,6 +29,7 @@ use crate::config::Settings;
 use crate::context::recent::Recent;
 use crate::engine::{Backend, ModelState, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
+use crate::threads::lock;
 use permission::Permission;
 use place::Places;
 pub use stats::Stats;
@@ -192,7 +193,8 @@ impl Assistant {
         lock(&self.rules).clone()
     }
 
-    fn new_id(&self) -> String {
+    /// Names one suggestion or action of this session.
+    pub fn new_id(&self) -> String {
         self.next_id.fetch_add(1, Ordering::Relaxed).to_string()
     }
 }
@@ -216,9 +218,4 @@ impl Rules {
         let shown = inside.map(PathBuf::from).or_else(|| path.file_name().map(PathBuf::from)).unwrap_or(path);
         shown.to_string_lossy().replace('\\', "/")
     }
-}
-
-/// A panic while one of these is held cannot leave it half changed: each is changed by one call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

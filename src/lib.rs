@@ -17,6 +17,7 @@
 //! | [`config`] | what the user set, from every place where it can be written |
 //! | [`engine`] | the model edge: one seam, behind which a model runs |
 //! | [`models`] | model files: checked, known, and the one in the binary |
+//! | [`threads`] | locks that outlive a panic, and work that must not hold up the runtime |
 //! | [`completion`] | when to offer and what to show of it |
 //! | [`prompt`] | what to say to a model, not how |
 //! | [`edit`] | from a model's answer to a change that is exact, checked or refused |
@@ -54,3 +55,4 @@ pub mod models;
 pub mod prompt;
 pub mod syntax;
 pub mod text;
+pub mod threads;

@@ -25,14 +25,15 @@ use std::time::Instant;
 
 use url::Url;
 
+use crate::assist::Assistant;
 use crate::assist::diary::Entry;
 use crate::assist::recipes::Recipe;
-use crate::assist::{Assistant, lock};
 use crate::edit::Action;
 use crate::edit::guard::{Guard, Refusal};
 use crate::engine::Usage;
 use crate::engine::sample::Sampling;
 use crate::text::Document;
+use crate::threads::{Broken, lock, off_the_runtime};
 pub(super) use menu::Cookbook;
 use plan::{Next, Plan};
 use regions::Answers;
@@ -89,7 +90,7 @@ pub enum Progress {
 /// What became of a job.
 #[derive(Clone, Debug)]
 pub struct Acted {
-    /// Names it in `codesage.undo` and in the journal.
+    /// Names it in `codesage.cancel`, `codesage.undo`, previews and the journal.
     pub id: String,
     pub outcome: Outcome,
     /// What was mended on the way, for the person.
@@ -168,11 +169,21 @@ const MENDABLE: &[Guard] = &[Guard::Malformed, Guard::Elision, Guard::Syntax, Gu
 
 impl Assistant {
     /// Does one job. Every job ends in exactly one outcome; dropping the future cancels it and nothing is changed.
-    pub async fn act(self: &Arc<Self>, job: Job, mut report: impl FnMut(Progress) + Send) -> Acted {
+    pub async fn act(self: &Arc<Self>, job: Job, report: impl FnMut(Progress) + Send) -> Acted {
+        self.act_as(self.new_id(), job, report).await
+    }
+
+    /// As [`act`](Self::act), for who has named the action before it began: `id` is a [`new_id`](Self::new_id).
+    pub async fn act_as(
+        self: &Arc<Self>,
+        id: String,
+        job: Job,
+        mut report: impl FnMut(Progress) + Send,
+    ) -> Acted {
         let began = Instant::now();
         lock(&self.ledger).edit_requested();
         let mut acted = Acted {
-            id: self.new_id(),
+            id,
             outcome: Outcome::Cancelled,
             repairs: Vec::new(),
             findings: Vec::new(),
@@ -240,7 +251,7 @@ impl Assistant {
         add(&mut acted.usage, usage);
         let Some(written) = written else { return Ok(None) };
         let (this, job, plan) = (self.clone(), job.clone(), plan.clone());
-        off_the_runtime(move || this.settle(&job, &plan, &written)).await.map(Some)
+        Ok(Some(off_the_runtime(move || this.settle(&job, &plan, &written)).await?))
     }
 
     /// Asks for each region that `answers` lacks by itself, and looks at all of them together.
@@ -261,7 +272,7 @@ impl Assistant {
             answers.put(index, &plan, &written)?;
         }
         let (this, job, plan) = (self.clone(), job.clone(), plan.clone());
-        off_the_runtime(move || this.settle_answers(&job, &plan, answers)).await.map(Some)
+        Ok(Some(off_the_runtime(move || this.settle_answers(&job, &plan, answers)).await?))
     }
 }
 
@@ -305,12 +316,11 @@ fn add(sum: &mut Usage, more: Usage) {
     sum.decode_ms += more.decode_ms;
 }
 
-/// Runs what parses, tokenizes or reads files on a thread where it delays nobody. The hook has logged a panic in it.
-async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    let broken = |_| {
-        Refusal::new(Guard::Model, "An internal error ended the action; the log has it. Nothing was changed.")
-    };
-    tokio::task::spawn_blocking(work).await.map_err(broken)
+impl From<Broken> for Refusal {
+    fn from(_: Broken) -> Self {
+        let sentence = "An internal error ended the action; the log has it. Nothing was changed.";
+        Self::new(Guard::Model, sentence)
+    }
 }
 
 #[cfg(test)]

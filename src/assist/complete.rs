@@ -13,13 +13,14 @@ use url::Url;
 use crate::assist::place::Place;
 use crate::assist::prepare::{Prepared, Question, is_doubtful};
 use crate::assist::stats::Record;
-use crate::assist::{Answer, Ask, Assistant, Rules, Suggestion, lock};
+use crate::assist::{Answer, Ask, Assistant, Rules, Suggestion};
 use crate::completion::Reason;
 use crate::completion::policy::Trigger;
 use crate::completion::shape::{End, Shaped, Shaper, Verdict};
 use crate::engine::sample::Sampling;
 use crate::engine::{EngineError, Event, Generation, Lane, Request, Stop, StopRule, Usage};
 use crate::prompt::Prompt;
+use crate::threads::{Broken, lock, off_the_runtime};
 
 /// Text for the cursor, before it is an answer.
 struct Found {
@@ -32,6 +33,12 @@ struct Found {
 struct Missed {
     reason: Reason,
     usage: Usage,
+}
+
+impl From<Broken> for Missed {
+    fn from(_: Broken) -> Self {
+        Reason::EngineFailed.into()
+    }
 }
 
 impl From<Reason> for Missed {
@@ -194,12 +201,6 @@ impl Answer {
     fn none(missed: Missed) -> Self {
         Self { outcome: Err(missed.reason), reason: missed.reason, usage: missed.usage }
     }
-}
-
-/// Runs what computes for long on a thread where it delays nobody. A panic in there is this request's alone; the
-/// hook has logged it.
-async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Missed> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Reason::EngineFailed.into())
 }
 
 /// Feeds pieces to the shaper on the engine's thread.

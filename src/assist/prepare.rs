@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::assist::place::{Held, Place};
-use crate::assist::{Ask, Assistant, Rules, lock};
+use crate::assist::{Ask, Assistant, Rules};
 use crate::completion::Reason;
 use crate::completion::anchor::{Anchor, Windows};
 use crate::completion::policy::{self, Mode, Situation, Trigger};
@@ -18,6 +18,7 @@ use crate::context::{Context, Snippet};
 use crate::engine::{ModelCard, ModelState};
 use crate::prompt::{Fill, fit};
 use crate::text::Document;
+use crate::threads::lock;
 
 /// Tokens kept free for what is typed before the anchor is set anew.
 const TYPED_TOKENS: u32 = 256;

@@ -18,7 +18,7 @@ mod vocab;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use crate::engine::stats::Window;
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Request,
 };
+use crate::threads::lock;
 
 /// Which model to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,12 +123,6 @@ impl Rate {
     fn per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.tokens / self.seconds } else { 0.0 }
     }
-}
-
-/// A panic on the engine thread is reported through the model's state; its locks hold plain counters and queues that
-/// are never left half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LlamaEngine {

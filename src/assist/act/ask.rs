@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::plan::{Form, Plan};
 use super::{Job, Progress};
-use crate::assist::{Assistant, lock};
+use crate::assist::Assistant;
 use crate::edit::Yield;
 use crate::edit::guard::{Guard, Refusal};
 use crate::edit::markers::{self, Parser};
 use crate::engine::{EngineError, Event, Lane, Piece, Request, Stop, StopRule, Usage};
 use crate::prompt::Prompt;
+use crate::threads::lock;
 
 /// No answer takes longer; a machine that is that slow needs a smaller model.
 const LONGEST: Duration = Duration::from_secs(600);

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::plan::{Form, Ground, Plan, leads_to, room};
 use super::{Job, tier};
-use crate::assist::{Assistant, lock, reach};
+use crate::assist::{Assistant, reach};
 use crate::context::Context;
 use crate::context::gather::{self, Source};
 use crate::edit::Yield;
@@ -22,6 +22,7 @@ use crate::prompt::Instruct;
 use crate::prompt::instruct::MarkerText;
 use crate::prompt::instruct::several::{self, Part, Several};
 use crate::text::Document;
+use crate::threads::lock;
 
 /// Tokens of an answer, at most: hunks are short, and a new file has to fit.
 const ANSWER: usize = 2048;

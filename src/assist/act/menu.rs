@@ -10,11 +10,12 @@ use std::time::Instant;
 
 use url::Url;
 
+use crate::assist::Assistant;
 use crate::assist::recipes::{Recipe, Recipes};
-use crate::assist::{Assistant, lock};
 use crate::config::{ActionSettings, Problem};
 use crate::edit::{Action, region};
 use crate::text::Document;
+use crate::threads::lock;
 
 /// The recipes of a session, and what was wrong with files since somebody asked.
 #[derive(Default)]
