@@ -3,8 +3,8 @@
 //!
 //! One message on its way in: `frames` → `transport` (which reads it by `message`) → `gate` (order, panics, and
 //! `legible` parameters) → tower-lsp's router and cancellation → `server` (one method each) → a feature room →
-//! `assist`. On its way out: a reply goes straight to the transport's queue; what the server says by itself goes
-//! through `client`.
+//! `assist`. On its way out: a reply goes straight to the transport, after what the server has said by itself before it,
+//! which goes through `client`.
 //!
 //! What a client cannot do is decided in `capabilities`, once, and not sprinkled over the features. Nothing here
 //! decides what is suggested or when, and nothing here knows a model.
@@ -13,6 +13,7 @@ pub mod action;
 pub mod capabilities;
 pub mod client;
 pub mod code_action;
+pub mod code_lens;
 pub mod completion_menu;
 pub mod convert;
 pub mod ending;
@@ -24,14 +25,17 @@ pub mod inline_completion;
 pub mod legible;
 pub mod message;
 pub mod model_progress;
+pub mod progress;
 pub mod server;
 pub mod session;
 pub mod settings;
+pub mod status;
 pub mod switch;
 pub mod transport;
 pub mod triggers;
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -39,6 +43,7 @@ use crate::assist::journal::Journal;
 use crate::config::{Layers, Settings};
 use crate::engine::Backend;
 use crate::engine::late::LateBackend;
+use session::Session;
 
 pub use ending::{Cause, Ended};
 
@@ -47,25 +52,45 @@ pub use ending::{Cause, Ended};
 pub type Launch = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend> + Send>;
 
 /// Serves one client until it leaves, whichever way it does. `layers` holds what is known before the client speaks
-/// (the user's file and the command line, if they were read); the workspace's and the editor's are added. What
-/// actions come to is told to `journal`. Nothing but protocol is written to `output`. When this returns, no handler runs and the model is stopped; the caller may still have to end its process by force, because
-/// a blocked read of the real standard input cannot be taken back.
-pub async fn serve<R, W>(input: R, output: W, layers: Layers, launch: Launch, journal: Journal) -> Ended
+/// (the user's file and the command line, if they were read); the workspace's and the editor's are added. The journal
+/// and what is written for the person to read are kept in the folder `state`, where there is one. Nothing but protocol
+/// is written to `output`. It ends when `terminated` completes, too. When this returns, no handler runs, the journal
+/// is on the disk, what was written to be read is gone and the model is stopped; the caller may still have to end its
+/// process by force, because a blocked read of the real standard input cannot be taken back.
+pub async fn serve<R, W>(
+    input: R,
+    output: W,
+    layers: Layers,
+    launch: Launch,
+    state: Option<PathBuf>,
+    terminated: impl Future<Output = ()>,
+) -> Ended
 where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let backend = LateBackend::new();
     let signals = ending::Signals::default();
-    let (service, socket) = server::service(server::Start {
+    let session = Arc::<OnceLock<Arc<Session>>>::default();
+    let (service, said) = server::service(server::Start {
         layers,
         backend: backend.clone(),
         launch,
-        journal,
+        journal: Journal::new(state.clone()),
+        state,
         signals: signals.clone(),
+        session: session.clone(),
     });
-    let gate = gate::Gate::new(service);
-    let cause = transport::run(gate, socket, input, output, signals.parent_died()).await;
+    let otherwise = async {
+        tokio::select! {
+            () = signals.parent_died() => Cause::ParentDied,
+            () = terminated => Cause::Terminated,
+        }
+    };
+    let cause = transport::run(gate::Gate::new(service), said, input, output, otherwise).await;
+    if let Some(session) = session.get() {
+        session.end().await;
+    }
     ending::stop_engine(backend).await;
     Ended { cause, after_shutdown: signals.shutdown_was_received() }
 }

@@ -1,184 +1,29 @@
 //! Actions through the whole server, by a backend that says what it is told: in clients of each kind, with editors that
 //! do what they say and editors that do not.
 
+#[path = "actions/editor.rs"]
+mod editor;
+#[path = "actions/odd.rs"]
+mod odd;
 #[path = "support/server.rs"]
 #[expect(dead_code, reason = "tests/edge.rs uses the rest")]
 mod server;
+#[path = "actions/several.rs"]
+mod several;
+#[path = "actions/status.rs"]
+mod status;
+#[path = "actions/stopping.rs"]
+mod stopping;
+#[path = "actions/written.rs"]
+mod written;
 
 use std::time::Duration;
 
 use codesage::engine::Backend;
 use codesage::engine::scripted::{Script, ScriptedBackend};
+use editor::{CHANGED, Editor, TEXT, TWO, URI, client, plain};
 use serde_json::{Value, json};
 use server::TestServer;
-
-const URI: &str = "file:///project/src/numbers.rs";
-const TEXT: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    let sum = 1 + 1;\n    sum\n}\n";
-/// What the model makes of `two`.
-const TWO: &str = "fn two() -> u32 {\n    2\n}\n<<<AI_EDIT_END>>>\n";
-const CHANGED: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    2\n}\n";
-
-/// A client that takes edits in this form, and declares `more`.
-fn client(edit: Value, more: Value) -> Value {
-    let mut capabilities = json!({
-        "workspace": { "applyEdit": true, "workspaceEdit": edit },
-        "textDocument": { "codeAction": { "codeActionLiteralSupport": {} }, "inlineCompletion": {} },
-    });
-    merge(&mut capabilities, more);
-    json!({ "capabilities": capabilities })
-}
-
-fn plain() -> Value {
-    client(json!({ "documentChanges": true }), json!({}))
-}
-
-fn merge(into: &mut Value, more: Value) {
-    match (into, more) {
-        (Value::Object(into), Value::Object(more)) => {
-            for (name, value) in more {
-                merge(into.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (into, more) => *into = more,
-    }
-}
-
-/// An editor with one document open.
-struct Editor {
-    server: TestServer,
-    text: String,
-    version: i64,
-}
-
-impl Editor {
-    async fn start(client: Value) -> Self {
-        let mut server = TestServer::start_with(client, ScriptedBackend::default()).await;
-        server.open(URI, "rust", TEXT).await;
-        server.until_status("Normal").await;
-        Self { server, text: TEXT.into(), version: 1 }
-    }
-
-    /// The argument of an action at the place just behind `needle`.
-    fn at(&self, needle: &str) -> Value {
-        let position = TestServer::after(&self.text, needle, "utf-16");
-        json!({
-            "textDocument": { "uri": URI, "version": self.version },
-            "range": { "start": position, "end": position },
-        })
-    }
-
-    /// Asks for a command, and does not wait.
-    async fn ask(&mut self, command: &str, argument: Value) -> i64 {
-        let params = json!({ "command": command, "arguments": [argument] });
-        self.server.request("workspace/executeCommand", params).await
-    }
-
-    async fn call(&mut self, command: &str, argument: Value) -> Value {
-        let id = self.ask(command, argument).await;
-        self.result(id).await
-    }
-
-    async fn result(&mut self, id: i64) -> Value {
-        let reply = self.server.reply(id).await;
-        assert!(reply["error"].is_null(), "{reply}");
-        reply["result"].clone()
-    }
-
-    /// Does what the server asks to be done, and says so; the edit.
-    async fn obey(&mut self) -> Value {
-        let request = self.server.expect("workspace/applyEdit").await;
-        self.make(&request["params"]["edit"]).await;
-        self.server.answer(&request, json!({ "applied": true })).await;
-        request["params"].clone()
-    }
-
-    async fn make(&mut self, edit: &Value) {
-        let edits = edit.pointer("/documentChanges/0/edits").or_else(|| edit.get("changes")?.get(URI));
-        let mut edits = edits.and_then(Value::as_array).expect("edits of the document").clone();
-        edits.sort_by_key(|edit| std::cmp::Reverse(self.byte(&edit["range"]["start"])));
-        for edit in edits {
-            let bytes = self.byte(&edit["range"]["start"])..self.byte(&edit["range"]["end"]);
-            self.text.replace_range(bytes, edit["newText"].as_str().expect("a text"));
-        }
-        self.told().await;
-    }
-
-    /// Does what a good editor does until the reply, `last` and the end of a progress came: what was seen on the way,
-    /// and the outcome. The order of a reply and of what is said beside it is nobody's promise.
-    async fn until_reply(&mut self, id: i64, last: &str) -> (Vec<&'static str>, String) {
-        let mut seen = Vec::new();
-        let mut outcome = None;
-        let count = |seen: &[&str], word: &str| seen.iter().filter(|seen| **seen == word).count();
-        loop {
-            let is_over = count(&seen, "begin") == count(&seen, "end")
-                && last.split('|').any(|last| seen.contains(&last));
-            if let Some(outcome) = outcome.take_if(|_| is_over) {
-                return (seen, outcome);
-            }
-            let message = self.server.any().await;
-            let (what, answer) = match message["method"].as_str() {
-                Some("window/workDoneProgress/create") => ("progress", Some(json!(null))),
-                Some("$/progress") => match message["params"]["value"]["kind"].as_str() {
-                    Some("begin") => ("begin", None),
-                    Some("end") => ("end", None),
-                    _ => continue,
-                },
-                Some("workspace/applyEdit") => {
-                    let edit = &message["params"]["edit"];
-                    self.make(edit).await;
-                    let form = if edit.get("changes").is_some() { "changes" } else { "documentChanges" };
-                    (form, Some(json!({ "applied": true })))
-                }
-                Some("window/showDocument") => ("document", Some(json!({ "success": true }))),
-                Some("window/showMessage") => ("message", None),
-                None if message["id"] == id => {
-                    outcome = Some(message["result"]["outcome"].as_str().unwrap_or_default().to_owned());
-                    continue;
-                }
-                _ => panic!("nobody asked for {message}"),
-            };
-            seen.push(what);
-            if let Some(answer) = answer {
-                self.server.answer(&message, answer).await;
-            }
-        }
-    }
-
-    /// Tells the server the text as it is.
-    async fn told(&mut self) {
-        self.version += 1;
-        let params = json!({
-            "textDocument": { "uri": URI, "version": self.version },
-            "contentChanges": [{ "text": self.text }],
-        });
-        self.server.notify("textDocument/didChange", params).await;
-    }
-
-    /// Everything here is ASCII.
-    fn byte(&self, position: &Value) -> usize {
-        let number = |name: &str| position[name].as_u64().expect("a number") as usize;
-        let before: usize = self.text.split_inclusive('\n').take(number("line")).map(str::len).sum();
-        before + number("character")
-    }
-
-    async fn close(&mut self) {
-        self.server.notify("textDocument/didClose", json!({ "textDocument": { "uri": URI } })).await;
-    }
-
-    /// A message that the person sees.
-    async fn message(&mut self) -> String {
-        let message = self.server.expect("window/showMessage").await;
-        message["params"]["message"].as_str().expect("a text").to_owned()
-    }
-
-    async fn menu(&mut self, needle: &str, context: Value) -> Vec<String> {
-        let mut params = self.at(needle);
-        params["context"] = context;
-        let reply = self.server.call("textDocument/codeAction", params).await;
-        let actions = reply["result"].as_array().unwrap_or_else(|| panic!("a list: {reply}"));
-        actions.iter().map(|action| action["title"].as_str().expect("a title").to_owned()).collect()
-    }
-}
 
 #[tokio::test]
 async fn an_edit_in_each_form_and_back_again() {
@@ -229,14 +74,10 @@ async fn an_edit_and_an_explanation_in_every_client() {
     for (name, profile) in profiles {
         let mut editor = Editor::start(profile).await;
         let mut row = Vec::new();
-        let asked = [
-            ("codesage.refactor", TWO, "changes|documentChanges|message"),
-            ("codesage.explain", "It adds.", "document|message"),
-        ];
-        for (command, said, last) in asked {
+        for (command, said) in [("codesage.refactor", TWO), ("codesage.explain", "It adds.")] {
             editor.server.backend.say(Script::text(said).slowly(Duration::from_millis(5)));
             let id = editor.ask(command, editor.at("fn two")).await;
-            let (mut seen, outcome) = editor.until_reply(id, last).await;
+            let (mut seen, outcome) = editor.until_reply(id).await;
             seen.sort_unstable();
             row.push(format!("{}: {outcome}", seen.join(", ")));
         }
@@ -264,12 +105,13 @@ async fn an_edit_and_an_explanation_in_every_client() {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_editor_says_is_not_what_it_did() {
-    // What the editor answers, whether it does it, and what came of it.
+    // What the editor answers, whether it does it before, and what came of it.
     let cases = [
         (Some(json!({ "applied": true })), false, "refused", "it says that it did"),
         (Some(json!({ "applied": false, "failureReason": "stale." })), false, "refused", "edit: stale."),
         (Some(json!({ "applied": false })), true, "applied", "Applied: "),
         (Some(json!(null)), true, "applied", "Applied: "),
+        (Some(json!(null)), false, "refused", "it gave no answer to it"),
         (None, true, "applied", "Applied: "),
         (None, false, "refused", "it gave no answer in 15 s"),
     ];
@@ -312,12 +154,7 @@ async fn a_text_that_comes_late_can_be_taken_back() {
     assert_eq!(editor.result(id).await["outcome"], "refused");
     editor.message().await;
     editor.make(&request["params"]["edit"]).await;
-    let stats = editor.server.call("codesage/stats", json!({})).await;
-    let applied = |stats: &Value| stats.pointer("/result/edit/applied").and_then(Value::as_u64);
-    let mut seen = applied(&stats);
-    while seen == Some(0) {
-        seen = applied(&editor.server.call("codesage/stats", json!({})).await);
-    }
+    editor.until_applied().await;
     let id = editor.ask("codesage.undo", json!(null)).await;
     editor.obey().await;
     assert_eq!(editor.result(id).await["outcome"], "applied");
@@ -407,7 +244,8 @@ async fn a_second_edit_waits_for_the_first() {
     let first = editor.ask("codesage.refactor", editor.at("let sum")).await;
     let second = editor.ask("codesage.refactor", editor.at("fn one")).await;
     let request = editor.server.expect("workspace/applyEdit").await;
-    editor.server.until_status("Normal").await;
+    let status = editor.server.call("codesage/status", json!({})).await["result"].clone();
+    assert_eq!(status, json!({ "kind": "Normal", "busy": true, "message": "scripted" }));
     assert_eq!(editor.server.backend.instructs().len(), 1, "the second has not begun");
     editor.make(&request["params"]["edit"]).await;
     editor.server.answer(&request, json!({ "applied": true })).await;
@@ -467,10 +305,12 @@ async fn glue_that_asks_for_it_hears_the_model_write() {
         let mut editor = Editor::start(profile).await;
         editor.server.backend.say(Script::text(said));
         let id = editor.ask(command, editor.at("let sum")).await;
-        let mut heard = String::new();
+        let (mut heard, mut named) = (String::new(), None);
         loop {
             let stream = editor.server.expect("codesage/stream").await["params"].clone();
-            assert_eq!(stream["id"], "a1");
+            let id = &stream["id"];
+            assert!(id.is_string() && named.is_none_or(|named: Value| named == *id), "{stream}");
+            named = Some(id.clone());
             if stream["kind"] == "end" {
                 break;
             }
@@ -555,6 +395,44 @@ async fn a_change_that_takes_much_away_is_shown_first() {
         editor.message().await;
     }
     assert_eq!(editor.text.trim_end(), "fn one() -> u32 {\n    1\n}");
+    editor.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_change_that_waits_has_lenses_above_its_first_line() {
+    let lenses = json!({
+        "workspace": { "codeLens": { "refreshSupport": true } },
+        "textDocument": { "codeLens": {} },
+    });
+    let mut editor = Editor::start(client(json!({ "documentChanges": true }), lenses)).await;
+    assert_eq!(editor.server.initialized["capabilities"]["codeLensProvider"]["resolveProvider"], false);
+    let asked = json!({ "textDocument": { "uri": URI } });
+    let none = editor.server.call("textDocument/codeLens", asked.clone()).await;
+    assert_eq!(none["result"], json!([]));
+    for decision in ["codesage.discardPreview", "codesage.applyPreview"] {
+        editor.server.backend.say(Script::text("fn one() -> u32 {\n    1\n}\n<<<AI_EDIT_END>>>\n"));
+        let mut whole = editor.at("fn one");
+        whole["range"] =
+            json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 7, "character": 1 } });
+        let result = editor.call("codesage.refactor", whole).await;
+        assert_eq!(result["outcome"], "preview", "{result}");
+        editor.message().await;
+        // An editor may refuse it, or say nothing.
+        editor.server.expect("workspace/codeLens/refresh").await;
+        let shown = editor.server.call("textDocument/codeLens", asked.clone()).await["result"].clone();
+        let commands: Vec<_> = (0..2).map(|at| shown[at]["command"]["command"].as_str()).collect();
+        assert_eq!(commands, [Some("codesage.applyPreview"), Some("codesage.discardPreview")], "{shown}");
+        assert_eq!(shown[0]["range"]["start"], json!({ "line": 3, "character": 0 }), "{shown}");
+        assert_eq!(shown[0]["command"]["arguments"], json!([{ "id": result["id"] }]));
+        let id = editor.ask(decision, shown[0]["command"]["arguments"][0].clone()).await;
+        if decision == "codesage.applyPreview" {
+            editor.obey().await;
+        }
+        editor.result(id).await;
+        editor.server.expect("workspace/codeLens/refresh").await;
+        let none = editor.server.call("textDocument/codeLens", asked.clone()).await;
+        assert_eq!(none["result"], json!([]), "{decision}");
+    }
     editor.server.finish().await;
 }
 

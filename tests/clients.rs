@@ -160,6 +160,7 @@ async fn the_capabilities_of_the_server() {
           "experimental": {
             "codesage": {
               "methods": [
+                "codesage/didChangeStatus",
                 "codesage/didFocus",
                 "codesage/didPartiallyAcceptCompletion",
                 "codesage/didRejectCompletion",

@@ -15,12 +15,9 @@ use codesage::config::Layers;
 use codesage::engine::ModelState;
 use codesage::engine::scripted::ScriptedBackend;
 use codesage::lsp::Cause;
-use codesage::lsp::client::Outbox;
 use codesage::lsp::session::Session;
 use serde_json::{Value, json};
 use server::{TestServer, frame};
-use tower_lsp::lsp_types::{InitializeParams, InitializeResult};
-use tower_lsp::{Client, LanguageServer, LspService};
 
 const URI: &str = "file:///project/a.txt";
 
@@ -224,7 +221,7 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
     server.backend.set_state(ModelState::Unloaded);
     server.until_status("Inactive").await;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    // Late answers, twice, and to nobody: tower-lsp's own transport panics at one that nobody waits for.
+    // Late answers, twice, and to nobody.
     for _ in 0..2 {
         server.answer(&settings, json!([{ "log": { "levle": "debug" } }])).await;
         server.answer(&create, json!(null)).await;
@@ -237,27 +234,12 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
     server.finish().await;
 }
 
-/// Keeps the client that tower-lsp makes for its server alone.
-struct Nobody(Client);
-
-#[tower_lsp::async_trait]
-impl LanguageServer for Nobody {
-    async fn initialize(&self, _: InitializeParams) -> tower_lsp::jsonrpc::Result<InitializeResult> {
-        Ok(InitializeResult::default())
-    }
-
-    async fn shutdown(&self) -> tower_lsp::jsonrpc::Result<()> {
-        Ok(())
-    }
-}
-
 /// Two threads apply settings at once; whichever is later, what was configured must be what stands.
 #[tokio::test]
 async fn of_settings_that_come_at_once_one_stands() {
-    let (service, _socket) = LspService::new(Nobody);
-    let outbox = Outbox::new(service.inner().0.clone());
+    let (outbox, _said) = codesage::lsp::client::outbox();
     let backend = Arc::new(ScriptedBackend::default());
-    let session = Session::new(&json!({}), Layers::new(None), backend, outbox);
+    let session = Session::new(&json!({}), Layers::new(None), backend, outbox, None);
     for _ in 0..1000 {
         std::thread::scope(|scope| {
             for tokens in [16, 32] {
@@ -428,6 +410,47 @@ async fn the_death_of_the_parent_is_the_end() {
     let begun = Instant::now();
     assert_eq!(server.ended().await.cause, Cause::ParentDied);
     assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+/// The real process: it ends in order, and takes away what one that was killed has left.
+#[test]
+#[cfg(unix)]
+fn a_process_that_is_told_to_end_ends_in_order() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let state = tempfile::tempdir().expect("a folder");
+        let left = state.path().join("shown/session-killed");
+        std::fs::create_dir_all(&left).expect("a folder");
+        std::fs::write(left.join("lock"), "").expect("a file");
+        std::fs::write(left.join("explain-1.md"), "Old.").expect("a file");
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"))
+            .arg("lsp")
+            .env("XDG_CONFIG_HOME", state.path())
+            .env("CODESAGE_STATE", state.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut input = program.stdin.take().expect("piped");
+        let initialize = json!({ "capabilities": {} });
+        for message in [
+            json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize }),
+            json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }),
+        ] {
+            input.write_all(&frame(&message.to_string())).expect("the program reads");
+        }
+        let begun = Instant::now();
+        while left.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it takes away what was left");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(id, signal).expect("it runs");
+        // A code, and so no signal: it ended by itself, without having been asked to shut down.
+        assert_eq!(program.wait().expect("it ends").code(), Some(1), "{signal:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

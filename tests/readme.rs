@@ -10,6 +10,7 @@ use codesage::assist::recipes::{Recipes, Subject};
 use codesage::completion::Reason;
 use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
+use codesage::lsp::ext;
 use codesage::syntax::Language;
 
 fn readme() -> PathBuf {
@@ -79,6 +80,21 @@ fn the_action_that_it_shows_is_one() {
     assert_eq!(recipe.instruction(&subject(&[])), Ok(plain.to_owned()));
     let messages = "Then say what these messages mean:\n- unused variable: `x`\n- expected `;`";
     assert_eq!(recipe.instruction(&subject(&diagnostics)), Ok(format!("{plain}\n{messages}")));
+}
+
+/// Whatever glue may send or hear.
+#[test]
+fn every_command_and_method_is_named() {
+    let text = {
+        let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::read_to_string(readme()).unwrap()
+    };
+    let (_, glue) = text.split_once("## For your editor's glue").expect("the section");
+    for name in ext::COMMANDS.iter().chain(ext::METHODS) {
+        let short = name.strip_prefix("codesage").expect("all are ours");
+        let is_named = [name, short].iter().any(|name| glue.contains(&format!("`{name}`")));
+        assert!(is_named, "{name} is in no line of the section");
+    }
 }
 
 #[test]

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::assist::Assistant;
 use crate::assist::act::{Acted, Job, Outcome as Came, Proposal};
 use crate::assist::journal::{self, Journal, Outcome, Record};
-use crate::assist::{Assistant, lock};
 use crate::edit::diff;
 use crate::engine::ModelState;
+use crate::threads::lock;
 
 /// Changes whose end is not known yet, at most.
 const OPEN: usize = 50;
@@ -53,8 +54,12 @@ impl Assistant {
         self.tell_again(id, Outcome::Discarded);
     }
 
-    pub fn undone(&self, id: &str) {
-        self.tell_again(id, Outcome::Undone);
+    /// An edit was taken back in these files; where that is all of it, it is told, and cannot be taken back again.
+    pub fn undone(&self, id: &str, taken: &Proposal) {
+        let files: Vec<_> = taken.files.iter().map(|file| file.uri.clone()).collect();
+        if self.drop_applied(id, &files) {
+            self.tell_again(id, Outcome::Undone);
+        }
     }
 
     fn tell_again(&self, id: &str, outcome: Outcome) {
@@ -209,8 +214,10 @@ mod tests {
         assert_eq!(told(folder.path()), []);
         let Came::Apply(proposal) = acted.outcome else { panic!("{acted:?}") };
         assistant.landed(&acted.id, proposal.clone());
-        assistant.landed(&acted.id, proposal);
-        assistant.undone(&acted.id);
+        assistant.landed(&acted.id, proposal.clone());
+        for _ in 0..2 {
+            assistant.undone(&acted.id, &proposal);
+        }
         assistant.flush_journal();
         let id = acted.id;
         let rows = [(id.clone(), Outcome::Applied, None, 1, 1), (id, Outcome::Undone, None, 1, 1)];

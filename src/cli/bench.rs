@@ -15,7 +15,6 @@ use url::Url;
 
 use super::{Failure, Session};
 use crate::assist::Assistant;
-use crate::assist::journal::Journal;
 use crate::config::{Layers, Settings};
 use crate::engine::scripted::ScriptedBackend;
 use crate::lsp;
@@ -162,8 +161,9 @@ async fn initialize() -> Result<Vec<f64>, Failure> {
                 None => Err(Failure::Message(format!("initialize was answered with {reply}"))),
             }
         };
-        let (_, sample) =
-            tokio::join!(lsp::serve(input, output, Layers::default(), launch, Journal::new(None)), ask);
+        let never = std::future::pending();
+        let serving = lsp::serve(input, output, Layers::default(), launch, None, never);
+        let (_, sample) = tokio::join!(serving, ask);
         samples.push(sample?);
     }
     Ok(samples)

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use crate::assist::journal::{self, Journal};
+use crate::assist::journal;
 use crate::config::Layers;
 use crate::{log, lsp};
 
@@ -26,7 +26,8 @@ pub fn run(layers: Layers, wire: File) -> i32 {
         tokio::fs::File::from_std(wire),
         layers,
         Box::new(super::backend),
-        Journal::new(journal::state_dir()),
+        journal::state_dir(),
+        lsp::ending::terminated(),
     ));
     tracing::info!("the session ended: {:?}", ended.cause);
     // Not by dropping it, which waits for a read of standard input that may never return.

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 use tower_lsp::lsp_types::{
-    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CompletionOptions,
+    CodeActionKind, CodeActionOptions, CodeActionProviderCapability, CodeLensOptions, CompletionOptions,
     ExecuteCommandOptions, OneOf, PositionEncodingKind, SaveOptions, ServerCapabilities,
     TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions, TextDocumentSyncSaveOptions,
     WorkspaceFoldersServerCapabilities, WorkspaceServerCapabilities,
@@ -49,7 +49,8 @@ pub struct ClientFlags {
     /// A new file by a `create` operation; elsewhere it is an edit of a document that is not there yet. lsp-mode
     /// declares the operation and then asks whether to read the file again (measured).
     pub creates_files: bool,
-    /// It asks the person about annotated changes. Neovim does too, and answers that a refused one was applied.
+    /// It asks the person about annotated changes, which only `documentChanges` can be (LSP 3.16). Neovim does too, and
+    /// answers that a refused one was applied.
     pub confirms_changes: bool,
     /// It answers `window/showDocument`. vim-lsp never answers it, so it must be declared.
     pub shows_documents: bool,
@@ -57,6 +58,13 @@ pub struct ClientFlags {
     pub hides_info: bool,
     /// Its glue understands `codesage/stream`: `codesage.notify` of `initializationOptions`.
     pub streams: bool,
+    /// It shows code lenses, so that a change which waits has two of them.
+    pub shows_lenses: bool,
+    /// It answers `workspace/codeLens/refresh`.
+    pub refreshes_lenses: bool,
+    /// The name under which it is told of each change of the status. Copilot's clients expect it unasked; they are known
+    /// by what they say of their plugin.
+    pub told_of_status: Option<&'static str>,
 }
 
 /// How an item of several lines survives a client's completion menu.
@@ -104,8 +112,15 @@ impl ClientFlags {
         let formats = at(&format!("{item}/documentationFormat")).as_array();
         let edit = "/capabilities/workspace/workspaceEdit";
         let operations = at(&format!("{edit}/resourceOperations")).as_array();
+        let document_changes = is(&format!("{edit}/documentChanges"))
+            || operations.is_some_and(|operations| !operations.is_empty());
         let asked_for = ["/initializationOptions/codesage/notify", "/initializationOptions/notify"];
         let notify = asked_for.iter().find_map(|place| at(place).as_array());
+        let is_told = |what: &str| notify.is_some_and(|notify| notify.contains(&json!(what)));
+        let told_of_status = match at("/initializationOptions/editorPluginInfo").is_object() {
+            true => Some(ext::DID_CHANGE_STATUS_ALIAS),
+            false => is_told("status").then_some(ext::DID_CHANGE_STATUS),
+        };
 
         Self {
             columns,
@@ -121,14 +136,18 @@ impl ClientFlags {
                 .is_object(),
             asks_unbidden: name == "vim-lsp",
             applies_edits: is("/capabilities/workspace/applyEdit"),
-            document_changes: is(&format!("{edit}/documentChanges"))
-                || operations.is_some_and(|operations| !operations.is_empty()),
+            document_changes,
             creates_files: operations.is_some_and(|operations| operations.contains(&json!("create")))
                 && name != "emacs",
-            confirms_changes: at(&format!("{edit}/changeAnnotationSupport")).is_object() && name != "Neovim",
+            confirms_changes: document_changes
+                && at(&format!("{edit}/changeAnnotationSupport")).is_object()
+                && name != "Neovim",
             shows_documents: is("/capabilities/window/showDocument/support") && name != "vim-lsp",
             hides_info: name == "vim-lsp",
-            streams: notify.is_some_and(|notify| notify.contains(&json!("stream"))),
+            streams: is_told("stream"),
+            shows_lenses: at("/capabilities/textDocument/codeLens").is_object(),
+            refreshes_lenses: is("/capabilities/workspace/codeLens/refreshSupport"),
+            told_of_status,
         }
     }
 
@@ -165,6 +184,9 @@ impl ClientFlags {
                 resolve_provider: Some(false),
                 ..CodeActionOptions::default()
             })),
+            code_lens_provider: self
+                .shows_lenses
+                .then_some(CodeLensOptions { resolve_provider: Some(false) }),
             execute_command_provider: Some(ExecuteCommandOptions {
                 commands: ext::COMMANDS.iter().map(ToString::to_string).collect(),
                 ..ExecuteCommandOptions::default()
@@ -306,12 +328,13 @@ mod tests {
             ("x", json!({ "resourceOperations": ["rename"] }), [true, false, false]),
             ("Neovim", json!({ "resourceOperations": create }), [true, true, false]),
             ("emacs", json!({ "documentChanges": true, "resourceOperations": create }), [true, false, false]),
-            ("x", json!({ "changeAnnotationSupport": {} }), [false, false, true]),
-            ("x", json!({ "changeAnnotationSupport": null }), [false, false, false]),
+            ("x", json!({ "changeAnnotationSupport": {} }), [false, false, false]),
+            ("x", json!({ "documentChanges": true, "changeAnnotationSupport": {} }), [true, false, true]),
+            ("x", json!({ "documentChanges": true, "changeAnnotationSupport": null }), [true, false, false]),
             (
                 "Neovim",
-                json!({ "changeAnnotationSupport": { "groupsOnLabel": true } }),
-                [false, false, false],
+                json!({ "documentChanges": true, "changeAnnotationSupport": { "groupsOnLabel": true } }),
+                [true, false, false],
             ),
         ];
         for (name, edit, expected) in cases {
@@ -338,17 +361,22 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_asked_for() {
+    fn what_is_told_is_asked_for() {
+        let (status, alias) = (Some("codesage/didChangeStatus"), Some("didChangeStatus"));
+        // Options; the stream, the status.
         let cases = [
-            (json!(null), false),
-            (json!({ "codesage": { "notify": ["status"] } }), false),
-            (json!({ "codesage": { "notify": "stream" } }), false),
-            (json!({ "codesage": { "notify": ["status", "stream"] } }), true),
-            (json!({ "notify": ["stream"] }), true),
+            (json!(null), false, None),
+            (json!({ "codesage": { "notify": ["status"] } }), false, status),
+            (json!({ "codesage": { "notify": "stream" } }), false, None),
+            (json!({ "codesage": { "notify": ["status", "stream"] } }), true, status),
+            (json!({ "notify": ["stream"] }), true, None),
+            (json!({ "editorPluginInfo": { "name": "copilot.vim" } }), false, alias),
+            (json!({ "editorPluginInfo": {}, "codesage": { "notify": ["status"] } }), false, alias),
+            (json!({ "editorPluginInfo": null }), false, None),
         ];
-        for (options, expected) in cases {
+        for (options, streams, told_of_status) in cases {
             let flags = ClientFlags::distil(&json!({ "initializationOptions": options }));
-            assert_eq!(flags.streams, expected, "{options}");
+            assert_eq!((flags.streams, flags.told_of_status), (streams, told_of_status), "{options}");
         }
     }
 
@@ -358,11 +386,13 @@ mod tests {
             "x",
             json!({
                 "window": { "workDoneProgress": true },
-                "workspace": { "configuration": true, "applyEdit": true },
-                "textDocument": { "codeAction": { "codeActionLiteralSupport": {} }, "completion": { "completionItem": { "documentationFormat": ["plaintext", "markdown"] } } },
+                "workspace": { "configuration": true, "applyEdit": true, "codeLens": { "refreshSupport": true } },
+                "textDocument": { "codeLens": {}, "codeAction": { "codeActionLiteralSupport": {} }, "completion": { "completionItem": { "documentationFormat": ["plaintext", "markdown"] } } },
             }),
         );
         assert!(flags.work_done_progress && flags.configuration && flags.markdown_documentation);
         assert!(flags.applies_edits && flags.code_action_literals);
+        assert!(flags.shows_lenses && flags.refreshes_lenses);
+        assert!(flags.server_capabilities(Menu::Auto).code_lens_provider.is_some());
     }
 }

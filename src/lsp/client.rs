@@ -1,91 +1,64 @@
-//! What the server says by itself: [`Outbox`] for messages in order, [`Outbox::request`] for questions, and
-//! [`Progress`], which ends when its owner is done with it.
+//! What the server says by itself, in the order in which it is said: [`Outbox`] is the session's end of it, [`Said`]
+//! the transport's.
 //!
-//! Replies to the client's own requests do not pass here. Does *not* know what is said, or to which client.
+//! It stands in for `tower_lsp::Client`, whose queue a reply overtakes, and which panics at an answer that nobody waits
+//! for any more. Replies to the client's own requests do not pass here; the transport sends what was said before a
+//! reply before that reply. Does *not* know what is said, or to which client.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tower_lsp::Client;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_lsp::lsp_types::notification::{LogMessage, Notification, ShowMessage};
-use tower_lsp::lsp_types::request::Request;
-use tower_lsp::lsp_types::{
-    LogMessageParams, MessageType, NumberOrString, ProgressParams, ProgressParamsValue, ShowMessageParams,
-    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd,
-    WorkDoneProgressReport,
-};
+use tower_lsp::lsp_types::request::Request as Question;
+use tower_lsp::lsp_types::{LogMessageParams, MessageType, ShowMessageParams};
 
-use crate::lsp::ext;
+use crate::lsp::progress::Tokens;
+use crate::threads::lock;
 
-/// Reports of one progress are at least this far apart; what comes in between is dropped.
-pub const REPORT_EVERY: Duration = Duration::from_millis(100);
-
-/// How long a client may take to agree to a progress.
-const CREATE_WITHIN: Duration = Duration::from_secs(5);
-
-type Job = Box<dyn FnOnce(Client) -> BoxFuture<'static, ()> + Send>;
-pub type Cancel = Box<dyn FnOnce() + Send>;
-
-/// How a progress begins.
-pub struct Begin {
-    pub title: String,
-    /// The one that the client gave with its request; without, a new one is made.
-    pub token: Option<NumberOrString>,
-    /// Where it is known how much there is to do.
-    pub percentage: Option<u32>,
-}
-
-/// Sends in the order of the calls, and never makes a caller wait. NB: one `tokio::spawn` a message would lose the
-/// order, and an await in a handler would wait for the client to read.
+/// Says and asks; never makes a caller wait for the client to read.
 #[derive(Clone)]
 pub struct Outbox {
-    jobs: mpsc::UnboundedSender<Job>,
-    client: Client,
-    tokens: Arc<Tokens>,
+    said: mpsc::UnboundedSender<Request>,
+    questions: Arc<Questions>,
+    pub(super) tokens: Arc<Tokens>,
 }
 
-/// The progresses that run, and how to cancel what they are about.
+/// What was said and is to be sent, and where answers go.
+pub struct Said {
+    messages: mpsc::UnboundedReceiver<Request>,
+    questions: Arc<Questions>,
+}
+
+/// Those that wait for their answers.
 #[derive(Default)]
-struct Tokens {
-    last: AtomicU32,
-    running: Mutex<HashMap<NumberOrString, Cancel>>,
+struct Questions {
+    last: AtomicI64,
+    open: Mutex<HashMap<i64, oneshot::Sender<Result<Value, Error>>>>,
+}
+
+/// The two ends.
+pub fn outbox() -> (Outbox, Said) {
+    let (said, messages) = mpsc::unbounded_channel();
+    let questions = Arc::<Questions>::default();
+    let outbox = Outbox { said, questions: questions.clone(), tokens: Arc::default() };
+    (outbox, Said { messages, questions })
 }
 
 impl Outbox {
-    /// Inside the runtime.
-    pub fn new(client: Client) -> Self {
-        let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
-        let sender = client.clone();
-        tokio::spawn(async move {
-            while let Some(job) = queue.recv().await {
-                job(sender.clone()).await;
-            }
-        });
-        Self { jobs, client, tokens: Arc::default() }
+    pub fn notify<N: Notification>(&self, params: N::Params) {
+        self.notify_as(N::METHOD, &params);
     }
 
-    pub fn notify<N: Notification>(&self, params: N::Params)
-    where
-        N::Params: Send + 'static,
-    {
-        let job: Job =
-            Box::new(move |client| Box::pin(async move { client.send_notification::<N>(params).await }));
-        // Fails when the session is over, and then there is nobody to tell.
-        let _ = self.jobs.send(job);
-    }
-
-    /// Waits until what was said before has gone to the transport, so that a reply does not overtake it.
-    pub async fn flush(&self) {
-        let (said, heard) = tokio::sync::oneshot::channel();
-        let job: Job = Box::new(move |_| Box::pin(async move { _ = said.send(()) }));
-        if self.jobs.send(job).is_ok() {
-            // An error is the end of the session.
-            let _ = heard.await;
+    /// Where the name depends on the client.
+    pub fn notify_as(&self, method: &'static str, params: &impl Serialize) {
+        if let Some(params) = to_json(method, params) {
+            self.send(Request::build(method).params(params).finish());
         }
     }
 
@@ -101,139 +74,145 @@ impl Outbox {
         self.notify::<LogMessage>(LogMessageParams { typ, message: message.into() });
     }
 
-    /// Asks the client, and waits as long as it takes. `None`: it refused, or answered something else.
-    ///
-    /// NB: for a task of its own. A client may answer after the asker has given up, and tower-lsp wants somebody to
-    /// be there.
-    pub async fn ask<R: Request>(&self, params: R::Params) -> Option<R::Result> {
-        let answer = self.client.send_request::<R>(params).await;
-        answer.inspect_err(|refused| tracing::info!("the client refused {}: {refused}", R::METHOD)).ok()
+    /// Asks the client, at once, whether or not the answer is waited for; that may take as long as it likes. `None`:
+    /// it refused, or answered something else, or the session is over.
+    pub fn ask<R: Question>(
+        &self,
+        params: R::Params,
+    ) -> impl Future<Output = Option<R::Result>> + Send + use<R> {
+        let asked = to_json(R::METHOD, &params).and_then(|params| {
+            let (waits, answer) = self.questions.open();
+            let is_sent = self.send(Request::build(R::METHOD).id(waits.id).params(params).finish());
+            is_sent.then_some((waits, answer))
+        });
+        async move {
+            let (_waits, answer) = asked?;
+            let answer = answer.await.ok();
+            let told = |error: &dyn std::fmt::Display| {
+                tracing::info!("the client refused {}: {error}", R::METHOD);
+            };
+            let value = answer?.inspect_err(|error| told(error)).ok()?;
+            serde_json::from_value(value).inspect_err(|error| told(error)).ok()
+        }
     }
 
     /// As [`ask`](Self::ask), for so long at most.
-    pub async fn request<R: Request>(&self, params: R::Params, within: Duration) -> Option<R::Result>
-    where
-        R::Params: Send + 'static,
-        R::Result: Send + 'static,
-    {
-        let outbox = self.clone();
-        let asked = tokio::spawn(async move { outbox.ask::<R>(params).await });
-        let answer = tokio::time::timeout(within, asked).await;
+    pub async fn request<R: Question>(&self, params: R::Params, within: Duration) -> Option<R::Result> {
+        let answer = tokio::time::timeout(within, self.ask::<R>(params)).await;
         if answer.is_err() {
             tracing::info!("the client did not answer {} within {within:?}", R::METHOD);
         }
-        answer.ok()?.ok()?
+        answer.ok()?
     }
 
-    /// Shows a progress that the person may cancel. `None`: the client does not want one. Only for a client that
-    /// declares `window.workDoneProgress`, or that gave a token.
-    pub async fn begin_progress(&self, begin: Begin, cancel: Cancel) -> Option<Progress> {
-        let token = match begin.token {
-            Some(token) => token,
-            None => {
-                let token = NumberOrString::String(self.tokens.next());
-                let create = WorkDoneProgressCreateParams { token: token.clone() };
-                self.request::<ext::CreateProgress>(create, CREATE_WITHIN).await?;
-                token
-            }
+    /// False when the session is over, and then there is nobody to tell.
+    fn send(&self, message: Request) -> bool {
+        self.said.send(message).is_ok()
+    }
+}
+
+fn to_json(method: &str, params: &impl Serialize) -> Option<Value> {
+    let written = serde_json::to_value(params);
+    written.inspect_err(|error| tracing::error!("{method} could not be written as JSON: {error}")).ok()
+}
+
+impl Said {
+    /// The next message to send; `None` when nothing more will be said.
+    pub async fn next(&mut self) -> Option<Request> {
+        self.messages.recv().await
+    }
+
+    /// The next one that was said already.
+    pub fn take(&mut self) -> Option<Request> {
+        self.messages.try_recv().ok()
+    }
+
+    /// The client answered a question. One that nobody waits for any more, or that was answered before, is no matter.
+    pub fn answered(&self, answer: Response) {
+        let (id, outcome) = answer.into_parts();
+        let asker = match &id {
+            Id::Number(id) => lock(&self.questions.open).remove(id),
+            _ => None,
         };
-        self.tokens.lock().insert(token.clone(), cancel);
-        let progress = Progress { outbox: self.clone(), token, reported: None, farewell: None };
-        progress.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
-            title: begin.title,
-            cancellable: Some(true),
-            message: None,
-            percentage: begin.percentage,
-        }));
-        Some(progress)
-    }
-
-    /// The person cancelled the progress of this token; one that has ended, or was never ours, is no matter.
-    pub fn cancel_progress(&self, token: &NumberOrString) {
-        let cancel = self.tokens.lock().remove(token);
-        if let Some(cancel) = cancel {
-            cancel();
+        if asker.is_none_or(|asker| asker.send(outcome).is_err()) {
+            tracing::debug!("the client answered {id}, which nobody waits for");
         }
     }
 }
 
-impl Tokens {
-    /// One word of fixed length, new each time: vim-lsp takes tokens for regular expressions, so that one which
-    /// begins another would match it.
-    fn next(&self) -> String {
-        let number = self.last.fetch_add(1, Ordering::Relaxed);
-        format!("codesage{number:08x}")
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NumberOrString, Cancel>> {
-        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// A progress that is shown. It ends when this is dropped, and says nothing after.
-pub struct Progress {
-    outbox: Outbox,
-    token: NumberOrString,
-    reported: Option<Instant>,
-    farewell: Option<String>,
-}
-
-impl Progress {
-    /// Says how far it is, in per cent; nothing if the last report is too recent.
-    pub fn report(&mut self, percentage: u32) {
-        self.update(None, Some(percentage.min(100)));
-    }
-
-    /// Says what is being done; nothing if the last report is too recent.
-    pub fn say(&mut self, message: String) {
-        self.update(Some(message), None);
-    }
-
-    fn update(&mut self, message: Option<String>, percentage: Option<u32>) {
-        let now = Instant::now();
-        if self.reported.is_some_and(|last| now.duration_since(last) < REPORT_EVERY) {
-            return;
-        }
-        self.reported = Some(now);
-        self.send(WorkDoneProgress::Report(WorkDoneProgressReport {
-            cancellable: Some(true),
-            message,
-            percentage,
-        }));
-    }
-
-    /// Ends it with a last word.
-    pub fn end(mut self, message: String) {
-        self.farewell = Some(message);
-    }
-
-    fn send(&self, progress: WorkDoneProgress) {
-        self.outbox.notify::<ext::ProgressNotification>(ProgressParams {
-            token: self.token.clone(),
-            value: ProgressParamsValue::WorkDone(progress),
-        });
-    }
-}
-
-impl Drop for Progress {
+impl Drop for Said {
+    /// Nobody will answer.
     fn drop(&mut self) {
-        self.outbox.tokens.lock().remove(&self.token);
-        let message = self.farewell.take();
-        self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message }));
+        lock(&self.questions.open).clear();
+    }
+}
+
+/// One question; it is forgotten with this.
+struct Waits {
+    questions: Arc<Questions>,
+    id: i64,
+}
+
+impl Questions {
+    fn open(self: &Arc<Self>) -> (Waits, oneshot::Receiver<Result<Value, Error>>) {
+        let id = self.last.fetch_add(1, Ordering::Relaxed);
+        let (asker, answer) = oneshot::channel();
+        lock(&self.open).insert(id, asker);
+        (Waits { questions: self.clone(), id }, answer)
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        lock(&self.questions.open).remove(&self.id);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use serde_json::json;
+
     use super::*;
+    use crate::lsp::ext::{ApplyEdit, CreateProgress};
+
+    fn answer(said: &Said, id: impl Into<Id>, result: Value) {
+        said.answered(Response::from_ok(id.into(), result));
+    }
 
     #[test]
-    fn no_token_begins_another() {
-        let tokens = Tokens::default();
-        let names: Vec<_> = (0..300).map(|_| tokens.next()).collect();
-        for (i, name) in names.iter().enumerate() {
-            assert!(name.chars().all(|c| c.is_ascii_alphanumeric()));
-            assert!(names.iter().skip(i + 1).all(|other| !other.starts_with(name.as_str())));
+    fn an_answer_goes_to_who_asked_once() {
+        let (outbox, mut said) = outbox();
+        let first = outbox.ask::<ApplyEdit>(json!({}));
+        let second = outbox.ask::<ApplyEdit>(json!({}));
+        let ids: Vec<Id> =
+            std::iter::from_fn(|| said.take()).filter_map(|asked| asked.id().cloned()).collect();
+        assert_eq!(ids, [Id::Number(0), Id::Number(1)]);
+        for (id, result) in [(Id::Number(1), json!(1)), (Id::Number(1), json!(2)), (Id::Number(9), json!(3))]
+        {
+            answer(&said, id, result);
         }
+        answer(&said, "0".to_owned(), json!(4));
+        answer(&said, Id::Null, json!(5));
+        assert_eq!(second.now_or_never(), Some(Some(json!(1))));
+        drop(first);
+        assert!(lock(&said.questions.open).is_empty(), "who does not wait is forgotten");
+        answer(&said, 0, json!(6));
+        let third = outbox.ask::<ApplyEdit>(json!({}));
+        drop(said);
+        assert_eq!(third.now_or_never(), Some(None), "the session is over");
+        assert_eq!(outbox.ask::<ApplyEdit>(json!({})).now_or_never(), Some(None), "and stays so");
+    }
+
+    #[test]
+    fn what_is_said_keeps_its_order() {
+        let (outbox, mut said) = outbox();
+        outbox.log(MessageType::INFO, "one");
+        let token = tower_lsp::lsp_types::NumberOrString::Number(1);
+        drop(outbox.ask::<CreateProgress>(tower_lsp::lsp_types::WorkDoneProgressCreateParams { token }));
+        outbox.notify_as("codesage/two", &json!({}));
+        let methods: Vec<String> =
+            std::iter::from_fn(|| said.take()).map(|message| message.method().to_owned()).collect();
+        assert_eq!(methods, ["window/logMessage", "window/workDoneProgress/create", "codesage/two"]);
     }
 }

@@ -18,9 +18,10 @@ use crate::assist::recipes::Recipe;
 use crate::edit::{Action, Yield};
 use crate::lsp::action::preview::Preview;
 use crate::lsp::capabilities::ClientFlags;
-use crate::lsp::session::{Session, lock};
+use crate::lsp::session::Session;
 use crate::lsp::{convert, ext};
 use crate::text::Document;
+use crate::threads::{lock, off_the_runtime};
 
 const REWRITE: &str = "refactor.rewrite.codesage";
 const REWRITE_DOCUMENT: &str = "refactor.rewrite.codesage.document";
@@ -49,7 +50,7 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
     let preview = lock(&session.actions.previews).of(&uri).cloned();
     let version = document.version();
     let (asking, asked) = (session.clone(), uri.clone());
-    let offering = tokio::task::spawn_blocking(move || {
+    let offering = off_the_runtime(move || {
         let offers = asking.assistant.offers(&asked, &document, &selection);
         // Where none of ours may be offered, none of the person's may.
         let may = !offers.is_empty();
@@ -58,10 +59,8 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
         asking.tell_recipe_problems();
         (offers, recipes)
     });
-    let (offers, recipes) = offering.await.unwrap_or_else(|failed| {
-        tracing::error!("no actions could be listed: {failed}");
-        Default::default()
-    });
+    // Where listing them broke there are none.
+    let (offers, recipes) = offering.await.unwrap_or_default();
     let place = json!({ "textDocument": { "uri": uri, "version": version }, "range": range });
     let mut entries = of_preview(preview.as_ref());
     entries

@@ -14,8 +14,9 @@ use crate::completion::Reason;
 use crate::lsp::capabilities::{ClientFlags, MultilineItems};
 use crate::lsp::convert;
 use crate::lsp::inline_completion::{did_accept, presentable};
-use crate::lsp::session::{Session, lock};
+use crate::lsp::session::Session;
 use crate::text::Document;
+use crate::threads::lock;
 
 /// Characters of a label at most; menus cut longer ones anyway, in the middle of the screen.
 const LABEL: usize = 60;

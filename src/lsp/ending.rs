@@ -1,4 +1,4 @@
-//! How a session ends: four ways out, one flag for the exit code, and the engine stopped behind all of them.
+//! How a session ends: five ways out, one flag for the exit code, and the engine stopped behind all of them.
 //!
 //! A language server that outlives its editor is an orphan holding gigabytes, so none of the ways depends on the
 //! client being polite. Does *not* end the process: `main` does, with [`Ended::exit_code`].
@@ -14,7 +14,8 @@ use crate::engine::Backend;
 /// How often the parent process is looked for.
 const PARENT_EVERY: Duration = Duration::from_secs(1);
 
-/// How long the engine may take to stop. With the transport's grace this keeps the whole ending under two seconds.
+/// How long the engine may take to stop. With the transport's grace and the session's end this keeps the whole ending
+/// under two seconds.
 const ENGINE_STOPS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Why a session ended.
@@ -28,6 +29,8 @@ pub enum Cause {
     OutputClosed,
     /// The process that `initialize` named as parent is gone.
     ParentDied,
+    /// The process was told to end.
+    Terminated,
 }
 
 /// A session that is over.
@@ -91,6 +94,35 @@ impl Signals {
         while is_alive(process) {
             tokio::time::sleep(PARENT_EVERY).await;
         }
+    }
+}
+
+/// Completes when the process is told to end in a way that lets it: by SIGTERM, by SIGHUP of its terminal, by SIGINT.
+/// From its first poll on they do nothing else.
+#[cfg(unix)]
+pub async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
+    let told = kinds.map(|kind| {
+        Box::pin(async move {
+            match signal(kind) {
+                Ok(mut signal) => _ = signal.recv().await,
+                Err(error) => {
+                    tracing::warn!("signal {} cannot be heard: {error}", kind.as_raw_value());
+                    std::future::pending().await
+                }
+            }
+        })
+    });
+    futures_util::future::select_all(told).await;
+}
+
+/// The same, by Ctrl-C.
+#[cfg(not(unix))]
+pub async fn terminated() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -21,15 +21,19 @@ pub const DID_FOCUS: &str = "codesage/didFocus";
 /// To the client: how an action comes along.
 pub const STREAM: &str = "codesage/stream";
 pub const DID_REJECT: &str = "codesage/didRejectCompletion";
+/// To the client: how CodeSage is.
+pub const DID_CHANGE_STATUS: &str = "codesage/didChangeStatus";
 
 /// The names that Copilot's clients know the same by.
 pub const DID_SHOW_ALIAS: &str = "textDocument/didShowCompletion";
 pub const DID_PARTIALLY_ACCEPT_ALIAS: &str = "textDocument/didPartiallyAcceptCompletion";
 pub const DID_REJECT_ALIAS: &str = "notifyRejected";
 pub const DID_FOCUS_ALIAS: &str = "textDocument/didFocus";
+pub const DID_CHANGE_STATUS_ALIAS: &str = "didChangeStatus";
 
 /// Our own methods, as `experimental.codesage.methods` lists them.
-pub const METHODS: &[&str] = &[DID_FOCUS, DID_PARTIALLY_ACCEPT, DID_REJECT, DID_SHOW, STATS, STATUS, STREAM];
+pub const METHODS: &[&str] =
+    &[DID_CHANGE_STATUS, DID_FOCUS, DID_PARTIALLY_ACCEPT, DID_REJECT, DID_SHOW, STATS, STATUS, STREAM];
 
 /// Commands of `workspace/executeCommand`. Only those that work: Neovim warns about any other, and lsp-mode raises.
 pub const COMMANDS: &[&str] = &[
@@ -162,7 +166,7 @@ pub struct FocusParams {
     pub text_document: Option<TextDocumentIdentifier>,
 }
 
-/// The answer of `codesage/status`. Kinds as Copilot's clients know them.
+/// The answer of `codesage/status`, and what [`DID_CHANGE_STATUS`] says. Kinds as Copilot's clients know them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     pub kind: StatusKind,
@@ -222,7 +226,7 @@ impl notification::Notification for Stream {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StreamParams {
-    /// What `codesage.cancel` takes.
+    /// Names the action, as everywhere.
     pub id: String,
     pub kind: StreamKind,
     /// What the model has written since. Empty at the end: the reply of the command is what counts.
@@ -239,7 +243,7 @@ pub enum StreamKind {
     End,
 }
 
-/// `$/progress`, named here so that `client` needs no other module of lsp-types.
+/// `$/progress`, named here so that `progress` needs no other module of lsp-types.
 pub type ProgressNotification = notification::Progress;
 
 /// A value of the right shape, or the default for any other.

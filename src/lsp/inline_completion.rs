@@ -10,8 +10,9 @@ use crate::assist::{Answer, Ask, Suggestion};
 use crate::completion::Reason;
 use crate::lsp::convert;
 use crate::lsp::ext::{self, InlineCompletionItem, InlineCompletionList, InlineCompletionParams};
-use crate::lsp::session::{Session, lock};
+use crate::lsp::session::Session;
 use crate::text::{Document, Encoding};
+use crate::threads::lock;
 
 /// Answers one request; always with a list, which is empty where there is nothing to show.
 pub async fn answer(session: &Session, params: InlineCompletionParams) -> InlineCompletionList {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tower_lsp::lsp_types::MessageType;
 
 use crate::engine::ModelState;
-use crate::lsp::client::{Begin, Progress};
-use crate::lsp::ext::{Status, StatusKind};
+use crate::lsp::progress::{Begin, Progress};
 use crate::lsp::session::Session;
 
 /// Follows the model until the session ends.
@@ -25,9 +24,9 @@ pub async fn follow(session: Arc<Session>) {
                 // A client that does not agree at first is not asked at every per cent.
                 if !std::mem::replace(&mut asked, true) {
                     let Some(session) = session.upgrade() else { return };
-                    shown = begin(&session).await;
+                    shown = begin(&session);
                 }
-                if let Some(progress) = &mut shown {
+                if let Some(progress) = &shown {
                     progress.report(percentage(*fraction));
                 }
             }
@@ -54,48 +53,15 @@ pub async fn follow(session: Arc<Session>) {
     }
 }
 
-async fn begin(session: &Session) -> Option<Progress> {
-    if !session.flags.work_done_progress {
-        return None;
-    }
+fn begin(session: &Session) -> Option<Progress> {
     let backend = session.assistant.backend().clone();
     let cancel = Box::new(move || backend.cancel_load());
-    let begin = Begin { title: "Loading the model".into(), token: None, percentage: Some(0) };
-    session.outbox.begin_progress(begin, cancel).await
+    let creates = session.flags.work_done_progress;
+    let begin = Begin { title: "Loading the model", given: None, creates, percentage: Some(0) };
+    session.outbox.begin_progress(begin, cancel)
 }
 
-fn percentage(fraction: f32) -> u32 {
+/// Of a hundred.
+pub fn percentage(fraction: f32) -> u32 {
     (fraction.clamp(0.0, 1.0) * 100.0) as u32
-}
-
-/// The answer of `codesage/status`.
-pub fn status(state: &ModelState) -> Status {
-    let (kind, busy, message) = match state {
-        ModelState::Unloaded => (StatusKind::Inactive, false, "no model is configured".into()),
-        ModelState::Loading { fraction } => {
-            (StatusKind::Normal, true, format!("loading the model: {} %", percentage(*fraction)))
-        }
-        ModelState::Ready(card) => (StatusKind::Normal, false, card.name.clone()),
-        ModelState::Failed(why) => (StatusKind::Error, false, why.clone()),
-    };
-    Status { kind, busy, message }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_has_a_kind_and_a_sentence() {
-        let cases = [
-            (ModelState::Unloaded, StatusKind::Inactive, false, "no model is configured"),
-            (ModelState::Loading { fraction: 0.42 }, StatusKind::Normal, true, "loading the model: 42 %"),
-            (ModelState::Loading { fraction: f32::NAN }, StatusKind::Normal, true, "loading the model: 0 %"),
-            (ModelState::Failed("no such file".into()), StatusKind::Error, false, "no such file"),
-        ];
-        for (state, kind, busy, message) in cases {
-            let expected = Status { kind, busy, message: message.into() };
-            assert_eq!(status(&state), expected);
-        }
-    }
 }

@@ -4,31 +4,33 @@
 //! land there, and requests take their snapshot there. So nothing slow stands there, and `initialize` never waits
 //! for a model. Does *not* hold anything but the session.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::Value;
 use tower_lsp::jsonrpc::Result;
 use tower_lsp::lsp_types::{
-    CodeActionParams, CodeActionResponse, CompletionParams, CompletionResponse, DidChangeConfigurationParams,
-    DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams,
-    DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams,
-    InitializeResult, InitializedParams, ServerInfo, WorkDoneProgressCancelParams,
+    CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams, CompletionResponse,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams,
+    InitializeParams, InitializeResult, InitializedParams, ServerInfo, WorkDoneProgressCancelParams,
 };
-use tower_lsp::{Client, ClientSocket, LanguageServer, LspService};
+use tower_lsp::{LanguageServer, LspService};
 
 use crate::assist::journal::Journal;
 use crate::config::Layers;
 use crate::engine::late::LateBackend;
-use crate::lsp::client::Outbox;
+use crate::lsp::client::{self, Outbox, Said};
 use crate::lsp::ending::Signals;
 use crate::lsp::ext::{
     self, FocusParams, InlineCompletionList, InlineCompletionParams, ItemParams, RejectParams, Status,
 };
-use crate::lsp::session::{Session, lock};
+use crate::lsp::session::Session;
 use crate::lsp::{
-    Launch, code_action, completion_menu, convert, execute_command, inline_completion, model_progress,
-    settings,
+    Launch, code_action, code_lens, completion_menu, convert, execute_command, inline_completion,
+    model_progress, settings, status,
 };
+use crate::threads::{lock, off_the_runtime};
 
 /// What a server begins with.
 pub struct Start {
@@ -36,13 +38,18 @@ pub struct Start {
     pub backend: Arc<LateBackend>,
     pub launch: Launch,
     pub journal: Journal,
+    /// Where the program keeps what outlives a session.
+    pub state: Option<PathBuf>,
     pub signals: Signals,
+    /// Made by `initialize`.
+    pub session: Arc<OnceLock<Arc<Session>>>,
 }
 
 /// See the module.
 pub struct Server {
-    client: Client,
+    outbox: Outbox,
     backend: Arc<LateBackend>,
+    state: Option<PathBuf>,
     signals: Signals,
     /// Taken by `initialize`.
     layers: Mutex<Layers>,
@@ -51,19 +58,23 @@ pub struct Server {
     /// Taken by `initialized`.
     launch: Mutex<Option<Launch>>,
     /// There from `initialize` on; tower-lsp lets no other method pass before.
-    session: OnceLock<Arc<Session>>,
+    session: Arc<OnceLock<Arc<Session>>>,
 }
 
-/// Everything that is served: the standard methods below, LSP 3.18's, and our own with their aliases.
-pub fn service(start: Start) -> (LspService<Server>, ClientSocket) {
-    LspService::build(|client| Server {
-        client,
+/// Everything that is served: the standard methods below, LSP 3.18's, and our own with their aliases; and what the
+/// server says by itself.
+pub fn service(start: Start) -> (LspService<Server>, Said) {
+    let (outbox, said) = client::outbox();
+    // tower-lsp's own way to speak to the client is not used: see `client`.
+    let (service, _) = LspService::build(|_| Server {
+        outbox,
         backend: start.backend,
+        state: start.state,
         signals: start.signals,
         layers: Mutex::new(start.layers),
         journal: Mutex::new(Some(start.journal)),
         launch: Mutex::new(Some(start.launch)),
-        session: OnceLock::new(),
+        session: start.session,
     })
     .custom_method(ext::INLINE_COMPLETION, Server::inline_completion)
     .custom_method(ext::PROGRESS_CANCEL, Server::progress_cancelled)
@@ -77,7 +88,8 @@ pub fn service(start: Start) -> (LspService<Server>, ClientSocket) {
     .custom_method(ext::DID_PARTIALLY_ACCEPT_ALIAS, Server::did_partially_accept)
     .custom_method(ext::DID_REJECT, Server::did_reject)
     .custom_method(ext::DID_REJECT_ALIAS, Server::did_reject)
-    .finish()
+    .finish();
+    (service, said)
 }
 
 #[tower_lsp::async_trait]
@@ -88,9 +100,11 @@ impl LanguageServer for Server {
         // The Gate put the real parameters here, whole; the rest of the type is empty.
         let params = params.initialization_options.unwrap_or_default();
         let layers = std::mem::take(&mut *lock(&self.layers));
-        let outbox = Outbox::new(self.client.clone());
-        let session =
-            self.session.get_or_init(|| Session::new(&params, layers, self.backend.clone(), outbox));
+        let make = || {
+            let (backend, outbox) = (self.backend.clone(), self.outbox.clone());
+            Session::new(&params, layers, backend, outbox, self.state.as_deref())
+        };
+        let session = self.session.get_or_init(make);
         if let Some(journal) = lock(&self.journal).take() {
             session.assistant.keep_journal(journal);
         }
@@ -109,11 +123,13 @@ impl LanguageServer for Server {
     async fn initialized(&self, _: InitializedParams) {
         let session = self.session();
         session.settle();
+        session.actions.papers.sweep();
         session.pull_settings().await;
         let launch = lock(&self.launch).take();
         if let Some(launch) = launch {
             self.backend.become_backend(launch(&session.assistant.settings()));
             tokio::spawn(model_progress::follow(session.clone()));
+            tokio::spawn(status::follow(session.clone()));
         }
     }
 
@@ -121,7 +137,7 @@ impl LanguageServer for Server {
         self.signals.shutdown_received();
         let session = self.session().clone();
         // A disk that hangs must not hold up the end.
-        let _ = tokio::task::spawn_blocking(move || session.assistant.flush_journal()).await;
+        let _ = off_the_runtime(move || session.assistant.flush_journal()).await;
         Ok(())
     }
 
@@ -185,6 +201,10 @@ impl LanguageServer for Server {
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
         Ok(Some(code_action::answer(self.session(), params).await))
     }
+
+    async fn code_lens(&self, params: CodeLensParams) -> Result<Option<Vec<CodeLens>>> {
+        Ok(Some(code_lens::answer(self.session(), &params)))
+    }
 }
 
 impl Server {
@@ -201,7 +221,7 @@ impl Server {
     }
 
     async fn status(&self, _: Value) -> Result<Status> {
-        Ok(model_progress::status(&self.session().assistant.model()))
+        Ok(status::of(self.session()))
     }
 
     async fn did_focus(&self, params: FocusParams) {

@@ -4,8 +4,8 @@
 //! *not* know a method: `server` routes, and the feature rooms answer.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -28,9 +28,13 @@ use crate::lsp::switch::Switch;
 use crate::lsp::triggers::Triggers;
 use crate::lsp::{ext, settings};
 use crate::text::{Document, Encoding};
+use crate::threads::{lock, off_the_runtime};
 
 /// How long the launch waits for a client to tell its settings. The model is not loaded before, so it is short.
 const CONFIGURATION_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long the end may take, besides the transport's and the engine's.
+const ENDS_WITHIN: Duration = Duration::from_millis(200);
 
 /// Documents changed without being open that are remembered as told.
 const STRAYS: usize = 100;
@@ -70,8 +74,15 @@ impl Sources {
 }
 
 impl Session {
-    /// From the parameters of `initialize`, as they came. Inside the runtime.
-    pub fn new(params: &Value, mut layers: Layers, backend: Arc<dyn Backend>, outbox: Outbox) -> Arc<Self> {
+    /// From the parameters of `initialize`, as they came. What is written for the person to read is kept in the folder
+    /// `state`. Inside the runtime.
+    pub fn new(
+        params: &Value,
+        mut layers: Layers,
+        backend: Arc<dyn Backend>,
+        outbox: Outbox,
+        state: Option<&Path>,
+    ) -> Arc<Self> {
         let roots = roots(params);
         if let Some(root) = roots.first() {
             layers.read_workspace(root);
@@ -91,7 +102,7 @@ impl Session {
             strays: Mutex::default(),
             triggers: Mutex::default(),
             last_change: Mutex::default(),
-            actions: Actions::default(),
+            actions: Actions::new(state),
             switch: Mutex::default(),
             warm: spawn_warmer(),
         })
@@ -167,7 +178,7 @@ impl Session {
     pub async fn reload(self: &Arc<Self>) {
         let session = self.clone();
         let root = lock(&self.roots).first().cloned();
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = off_the_runtime(move || {
             let mut sources = lock(&session.sources);
             sources.layers.read_user();
             if let Some(root) = root {
@@ -256,7 +267,11 @@ impl Session {
     pub fn opened(&self, uri: &Url) {
         lock(&self.strays).remove(uri);
         lock(&self.actions.seen).document(uri);
-        self.warm.send_replace(self.assistant.snapshot(uri));
+        let now = self.assistant.snapshot(uri);
+        if let Some(now) = &now {
+            self.actions.landings.changed(uri, now.rope());
+        }
+        self.warm.send_replace(now);
     }
 
     /// A closed document's text is let go, with all that was about it.
@@ -290,14 +305,20 @@ impl Session {
         Triggers::menu(kind, self.since_change())
     }
 
+    /// The session is over: what it has told the journal is on the disk, and what it wrote to be read is gone. A disk
+    /// that hangs does not hold up the end.
+    pub async fn end(self: &Arc<Self>) {
+        let session = self.clone();
+        let ending = off_the_runtime(move || {
+            session.actions.papers.remove();
+            session.assistant.flush_journal();
+        });
+        let _ = tokio::time::timeout(ENDS_WITHIN, ending).await;
+    }
+
     fn since_change(&self) -> Option<Duration> {
         lock(&self.last_change).map(|at| at.elapsed())
     }
-}
-
-/// Nothing is left half-done under these locks, so a panic elsewhere is no reason to stop.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 fn spawn_warmer() -> watch::Sender<Option<Arc<Document>>> {
@@ -305,11 +326,10 @@ fn spawn_warmer() -> watch::Sender<Option<Arc<Document>>> {
     tokio::spawn(async move {
         while newest.changed().await.is_ok() {
             let document = newest.borrow_and_update().clone();
-            if let Some(document) = document {
-                let parsing = tokio::task::spawn_blocking(move || _ = document.chunks());
-                if parsing.await.is_err() {
-                    tracing::error!("a document could not be parsed");
-                }
+            if let Some(document) = document
+                && off_the_runtime(move || _ = document.chunks()).await.is_err()
+            {
+                tracing::error!("a document could not be parsed");
             }
         }
     });

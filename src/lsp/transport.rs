@@ -5,24 +5,24 @@
 //!   that is not UTF-8;
 //! - queues requests, edits and cancellations alike behind a limit, which can deadlock;
 //! - does not end on `exit` while the input stays open, nor at the end of input while a handler is pending;
-//! - panics when the output closes, and when a client answers a request that nobody waits for any more.
+//! - panics when the output closes;
+//! - lets a reply overtake what was said before it.
 //!
 //! Handlers run on the runtime's own tasks after their first poll, so a slow one delays no other. Does *not* read a
 //! body, which `message` does, and knows no method but `exit`.
 
 use std::io;
-use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tower_lsp::jsonrpc::{Error, Id};
-use tower_lsp::{ClientSocket, LspService};
+use tower_lsp::LspService;
+use tower_lsp::jsonrpc::{Error, Id, Response};
 
+use crate::lsp::client::Said;
 use crate::lsp::ending::Cause;
 use crate::lsp::frames::{Frames, Garbage};
 use crate::lsp::gate::{Arrival, Gate};
@@ -34,22 +34,22 @@ const GRACE: Duration = Duration::from_millis(100);
 /// Serves until one of the ways out is taken, then lets what is answered reach the client and drops what is not.
 pub async fn run<S, R, W>(
     mut gate: Gate<LspService<S>>,
-    socket: ClientSocket,
+    mut said: Said,
     input: R,
     output: W,
-    parent_died: impl Future<Output = ()>,
+    ended_otherwise: impl Future<Output = Cause>,
 ) -> Cause
 where
     S: tower_lsp::LanguageServer,
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let (mut to_client, mut from_client) = socket.split();
-    let (outgoing, frames_out) = mpsc::unbounded_channel();
+    let (frames_in, frames_out) = mpsc::unbounded_channel();
     let mut writer = tokio::spawn(write_frames(output, frames_out));
+    let outgoing = Outgoing(frames_in);
     let mut frames = Frames::new(input);
     let mut handlers = JoinSet::new();
-    let mut parent_died = pin!(parent_died);
+    let mut ended_otherwise = pin!(ended_otherwise);
 
     let cause = loop {
         tokio::select! {
@@ -63,27 +63,21 @@ where
                     Ok(Message::Request(request)) => {
                         let is_exit = request.method() == "exit";
                         match gate.call(request) {
-                            Arrival::Answered(reply) => send(&outgoing, reply.as_ref()),
+                            Arrival::Answered(reply) => outgoing.reply(reply, &mut said),
                             Arrival::Pending(handler) => drop(handlers.spawn(handler)),
                         }
                         if is_exit {
                             break Cause::Exit;
                         }
                     }
-                    Ok(Message::Response(response)) => {
-                        // It panics if the one who asked has stopped waiting.
-                        let delivery = AssertUnwindSafe(from_client.send(response)).catch_unwind().await;
-                        if delivery.is_err() {
-                            tracing::debug!("the client answered a request that nobody waits for any more");
-                        }
-                    }
-                    Err(refusal) => send(&outgoing, refusal.as_deref()),
+                    Ok(Message::Response(response)) => said.answered(response),
+                    Err(refusal) => outgoing.reply(refusal.map(|refusal| *refusal), &mut said),
                 }
             }
-            Some(reply) = handlers.join_next() => send(&outgoing, reply.ok().flatten().as_ref()),
-            Some(request) = to_client.next() => send(&outgoing, Some(&request)),
+            Some(reply) = handlers.join_next() => outgoing.reply(reply.ok().flatten(), &mut said),
+            Some(message) = said.next() => outgoing.send(&message),
             _ = &mut writer => break Cause::OutputClosed,
-            () = &mut parent_died => break Cause::ParentDied,
+            cause = &mut ended_otherwise => break cause,
         }
     };
 
@@ -91,10 +85,11 @@ where
     let deadline = tokio::time::Instant::now() + GRACE;
     let drain = async {
         while let Some(reply) = handlers.join_next().await {
-            send(&outgoing, reply.ok().flatten().as_ref());
+            outgoing.reply(reply.ok().flatten(), &mut said);
         }
     };
     let _ = tokio::time::timeout_at(deadline, drain).await;
+    outgoing.send_all(&mut said);
     drop(outgoing);
     if cause != Cause::OutputClosed {
         let _ = tokio::time::timeout_at(deadline, &mut writer).await;
@@ -105,16 +100,34 @@ where
     cause
 }
 
-fn send(outgoing: &mpsc::UnboundedSender<Vec<u8>>, message: Option<&impl Serialize>) {
-    let Some(message) = message else { return };
-    match serde_json::to_vec(message) {
-        Ok(body) => {
-            let mut frame = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();
-            frame.extend(body);
-            // Fails when the output is closed, which the loop hears of by itself.
-            let _ = outgoing.send(frame);
+/// What the writer is given.
+struct Outgoing(mpsc::UnboundedSender<Vec<u8>>);
+
+impl Outgoing {
+    /// Sends a reply, and before it all that was said before it.
+    fn reply(&self, reply: Option<Response>, said: &mut Said) {
+        if let Some(reply) = reply {
+            self.send_all(said);
+            self.send(&reply);
         }
-        Err(error) => tracing::error!("a message could not be written as JSON: {error}"),
+    }
+
+    fn send_all(&self, said: &mut Said) {
+        while let Some(message) = said.take() {
+            self.send(&message);
+        }
+    }
+
+    fn send(&self, message: &impl Serialize) {
+        match serde_json::to_vec(message) {
+            Ok(body) => {
+                let mut frame = format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+                frame.extend(body);
+                // Fails when the output is closed, which the loop hears of by itself.
+                let _ = self.0.send(frame);
+            }
+            Err(error) => tracing::error!("a message could not be written as JSON: {error}"),
+        }
     }
 }
 

@@ -4,15 +4,16 @@
 //! Log messages are kept aside, and settings are answered as they were given.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codesage::assist::journal::Journal;
 use codesage::config::Layers;
 use codesage::engine::scripted::ScriptedBackend;
 use codesage::lsp::{self, Ended};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// No answer takes this long, even on a machine that does other things.
@@ -35,6 +36,7 @@ pub struct TestServer {
     unasked: VecDeque<Value>,
     next_id: i64,
     serving: Option<JoinHandle<Ended>>,
+    terminate: Option<oneshot::Sender<()>>,
 }
 
 impl TestServer {
@@ -56,18 +58,29 @@ impl TestServer {
 
     /// A server that was told nothing yet.
     pub fn connect(backend: ScriptedBackend) -> Self {
+        Self::connect_in(backend, None)
+    }
+
+    /// The same, that keeps what outlives a session in this folder.
+    pub fn connect_in(backend: ScriptedBackend, state: Option<PathBuf>) -> Self {
         let backend = Arc::new(backend);
         let launched = backend.clone();
         // One pipe a direction, so that each can be closed by itself.
         let (input, servers_input) = duplex(1 << 20);
         let (output, servers_output) = duplex(1 << 20);
         let launch = Box::new(move |_: &_| launched as Arc<dyn codesage::engine::Backend>);
+        let (terminate, terminated) = oneshot::channel::<()>();
         let serving = tokio::spawn(lsp::serve(
             servers_input,
             servers_output,
             Layers::new(None),
             launch,
-            Journal::new(None),
+            state,
+            async {
+                if terminated.await.is_err() {
+                    std::future::pending().await
+                }
+            },
         ));
         Self {
             backend,
@@ -81,6 +94,7 @@ impl TestServer {
             unasked: VecDeque::new(),
             next_id: 0,
             serving: Some(serving),
+            terminate: Some(terminate),
         }
     }
 
@@ -210,6 +224,11 @@ impl TestServer {
     /// Closes the server's input, as a client that died does.
     pub fn hang_up(&mut self) {
         self.input = None;
+    }
+
+    /// Tells it to end, as a signal to its process does.
+    pub fn terminate(&mut self) {
+        self.terminate.take().expect("it was not told before").send(()).expect("the server listens");
     }
 
     /// Closes the server's output, and goes on talking.

@@ -1,154 +1,116 @@
 //! One change, brought into the editor: checked against the texts as they are now, sent as one edit, and looked for.
 //!
-//! It runs by itself from the moment it is sent, whatever becomes of the request: an edit that is on its way cannot be
-//! called back, and must be known if it is to be taken back later. What the editor answers is half the truth; what
-//! the document then holds is the other. Does *not* decide what is changed.
+//! From the moment it is sent it runs by itself, whatever becomes of the request: an edit that is on its way cannot be
+//! called back, and must be known if it is to be taken back later. What the editor answers is half the truth; what the
+//! documents then hold is the other (`sent`). Does *not* decide what is changed.
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tower_lsp::lsp_types::Url;
 
 use crate::assist::act::Proposal;
 use crate::edit::guard::{Guard, Refusal};
-use crate::lsp::action::landing::Expected;
 use crate::lsp::action::running::Run;
-use crate::lsp::action::workspace_edit::{self, Change};
-use crate::lsp::ext;
+use crate::lsp::action::sent::Sent;
+use crate::lsp::action::workspace_edit::{Change, Consent};
 use crate::lsp::session::Session;
+use crate::threads::off_the_runtime;
 
-/// How long a client may take to answer an edit. eglot asks the person before it edits a file that is not open.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// A change to be applied.
+pub struct Edit {
+    pub proposal: Proposal,
+    pub consent: Consent,
+    pub landed: OnLanded,
+}
 
-/// Where the person is asked to confirm.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(300);
+/// Called with what files hold now, when it is known that they hold it: once with all of them, or with one part after
+/// the other.
+pub type OnLanded = Box<dyn Fn(&Session, Proposal) + Send>;
 
-/// How long the text may take after the answer: Neovim up to 150 ms, eglot 0.5 s, vim-lsp seconds (measured).
-const SEEN_WITHIN: Duration = Duration::from_secs(3);
-
-/// A text that comes later than that can still be taken back.
-const SEEN_LATE: Duration = Duration::from_secs(60);
-
-/// Why nothing was changed, as far as we know.
+/// Why a change is not known to have been made.
 #[derive(Debug)]
 pub struct NotApplied {
-    /// None: it was the editor.
-    pub guard: Option<Guard>,
+    pub cause: Cause,
+    /// For the person.
     pub sentence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Guard(Guard),
+    Editor,
+    Cancelled,
 }
 
 impl From<Refusal> for NotApplied {
     fn from(refusal: Refusal) -> Self {
-        Self { guard: Some(refusal.guard), sentence: refusal.sentence }
+        Self { cause: Cause::Guard(refusal.guard), sentence: refusal.sentence }
     }
 }
 
-/// Called once with what the files hold now, when it is known that they hold it.
-pub type OnLanded = Box<dyn FnOnce(&Session, Proposal) + Send>;
+impl NotApplied {
+    pub fn by_editor(sentence: String) -> Self {
+        Self { cause: Cause::Editor, sentence }
+    }
 
-/// Applies a proposal; a sentence that says what came of it. `run` is kept until then, so that no other edit of the
-/// document comes in between.
-pub async fn apply(
-    session: &Arc<Session>,
-    run: Arc<Run>,
-    proposal: Proposal,
-    landed: OnLanded,
-) -> Result<String, NotApplied> {
-    let session = session.clone();
-    let applying = tokio::spawn(async move {
-        let outcome = send(&session, proposal, landed).await;
-        drop(run);
-        outcome
-    });
-    applying.await.unwrap_or_else(|failed| {
-        tracing::error!("an edit could not be applied: {failed}");
-        Err(NotApplied { guard: None, sentence: "The edit failed within CodeSage; the log says how.".into() })
-    })
+    fn cancelled(sentence: &str) -> Self {
+        Self { cause: Cause::Cancelled, sentence: sentence.into() }
+    }
 }
 
-async fn send(
-    session: &Arc<Session>,
-    mut proposal: Proposal,
-    landed: OnLanded,
-) -> Result<String, NotApplied> {
-    let changes = current(session, &proposal).await?;
-    if changes.iter().all(|change| change.before.as_ref() == Some(&change.after)) {
+/// Said where nothing was sent.
+pub const NOTHING_CHANGED: &str = "Cancelled; nothing was changed.";
+
+const UNDER_WAY: &str = "Cancelled, but the edit had been sent to the editor by then: look whether it was made. \
+                         If it was, `codesage.undo` takes it back.";
+
+/// Applies a change when `run` has its turn; a sentence that says what came of it. `run` is kept until that is known,
+/// so that no other edit of the document comes in between.
+pub async fn apply(session: &Arc<Session>, run: Arc<Run>, edit: Edit) -> Result<String, NotApplied> {
+    let Edit { proposal, consent, landed } = edit;
+    let ready = async {
+        run.turn().await;
+        current(session, &proposal).await
+    };
+    let changes = tokio::select! {
+        biased;
+        () = run.cancelled() => return Err(NotApplied::cancelled(NOTHING_CHANGED)),
+        changes = ready => changes?,
+    };
+    let files = proposal.files.into_iter().zip(changes);
+    let (files, changes): (Vec<_>, Vec<_>) = files.filter(|(_, change)| !change.is_made()).unzip();
+    if changes.is_empty() {
         return Ok("Nothing had to be changed".into());
     }
-    let parameters = workspace_edit::parameters(&proposal.label, &changes, &session.flags);
-    let mut expected: Vec<(usize, Expected)> = Vec::new();
-    let looked_for =
-        |change: &Change| change.version.is_some() && change.before.as_ref() != Some(&change.after);
-    for (at, change) in changes.iter().enumerate().filter(|(_, change)| looked_for(change)) {
-        expected.push((at, session.actions.landings.expect(change.uri.clone(), change.after.clone())));
-    }
-    let is_confirmed = session.flags.confirms_changes && changes.len() > 1;
-    let within = if is_confirmed { CONFIRM_WITHIN } else { ANSWER_WITHIN };
-    let outbox = session.outbox.clone();
-    let mut answer = tokio::spawn(async move { outbox.ask::<ext::ApplyEdit>(parameters).await });
-
-    let answered = tokio::select! {
-        biased;
-        // The text tells more than any answer.
-        () = seen(&mut expected, &mut proposal) => None,
-        answered = tokio::time::timeout(within, &mut answer) => Some(answered.map(|answer| answer.ok().flatten())),
-    };
-    let refused =
-        |why: &str| NotApplied { guard: None, sentence: format!("The editor did not apply the edit{why}.") };
-    let answer = match answered {
-        None => {
-            landed(session, proposal);
-            return Ok("Applied".into());
-        }
-        Some(Err(_too_late)) => {
-            return Err(refused(&format!(": it gave no answer in {} s", within.as_secs())));
-        }
-        Some(Ok(None)) => return Err(refused(": it answered with an error")),
-        Some(Ok(Some(answer))) => answer,
-    };
-    if answer.get("applied").and_then(serde_json::Value::as_bool) == Some(false) {
-        let reason = answer.get("failureReason").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let why =
-            if reason.is_empty() { String::new() } else { format!(": {}", reason.trim_end_matches('.')) };
-        return Err(refused(&why));
-    }
-    if expected.is_empty() {
-        landed(session, proposal);
-        return Ok(
-            "The editor says that it applied the edit; the file is not open here, so it was not looked at"
-                .into(),
-        );
-    }
-    if tokio::time::timeout(SEEN_WITHIN, seen(&mut expected, &mut proposal)).await.is_ok() {
-        let all = expected.len() == changes.len();
-        landed(session, proposal);
-        let rest = "Applied; files that are not open here were not looked at";
-        return Ok(if all { "Applied" } else { rest }.into());
-    }
-    let late = Arc::downgrade(session);
-    tokio::spawn(async move {
-        let is_there = tokio::time::timeout(SEEN_LATE, seen(&mut expected, &mut proposal)).await.is_ok();
-        if let Some(session) = late.upgrade().filter(|_| is_there) {
-            landed(&session, proposal);
-        }
+    let sent = Sent::send(session, Proposal { files, ..proposal }, &changes, consent, landed);
+    let kept = run.clone();
+    let settling = tokio::spawn(async move {
+        let outcome = sent.settle().await;
+        drop(kept);
+        outcome
     });
-    let within = SEEN_WITHIN.as_secs();
-    Err(refused(&format!(
-        ": it says that it did, but the text was not there within {within} s. Look before you ask again"
-    )))
+    let under_way = UnderWay(session);
+    tokio::select! {
+        biased;
+        outcome = settling => {
+            std::mem::forget(under_way);
+            outcome.unwrap_or_else(|failed| {
+                tracing::error!("an edit could not be followed: {failed}");
+                Err(NotApplied::by_editor("The edit failed within CodeSage; the log says how.".into()))
+            })
+        }
+        () = run.cancelled() => Err(NotApplied::cancelled(UNDER_WAY)),
+    }
 }
 
-/// Completes when all texts were seen, and puts them into the proposal as they came.
-async fn seen(expected: &mut [(usize, Expected)], proposal: &mut Proposal) {
-    if expected.is_empty() {
-        std::future::pending::<()>().await;
-    }
-    for (at, expected) in expected {
-        let text = expected.seen().await;
-        if let Some(file) = proposal.files.get_mut(*at) {
-            file.after = text;
-        }
+/// An edit whose outcome is waited for. Who gives that up, by whatever way, is told what is true, for an editor that
+/// cancels a request shows nothing of its reply.
+struct UnderWay<'a>(&'a Session);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.outbox.warn(UNDER_WAY);
     }
 }
 
@@ -181,9 +143,8 @@ async fn current(session: &Session, proposal: &Proposal) -> Result<Vec<Change>, 
 }
 
 /// The text of a file that is not open; none where there is no such file, or no text in it.
-async fn on_disk(uri: Url) -> Option<String> {
-    let reading = tokio::task::spawn_blocking(move || text_of_file(&uri));
-    reading.await.ok()?
+pub async fn on_disk(uri: Url) -> Option<String> {
+    off_the_runtime(move || text_of_file(&uri)).await.ok()?
 }
 
 /// Blocking.

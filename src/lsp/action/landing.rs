@@ -1,4 +1,4 @@
-//! Whether an edit arrived: the text that a document is expected to have next, looked for at each change.
+//! Whether an edit arrived: the text that a document is expected to have next, looked for as it opens and at each change.
 //!
 //! `applied` is not to be believed: Neovim skips a stale edit and says true, vim-lsp applies one anyway (measured).
 //! What the document holds afterwards decides, and it is compared as each change lands, before the person's next key
@@ -11,7 +11,7 @@ use ropey::Rope;
 use tokio::sync::watch;
 use tower_lsp::lsp_types::Url;
 
-use crate::lsp::session::lock;
+use crate::threads::lock;
 
 /// The texts that are expected now.
 #[derive(Default)]
@@ -62,6 +62,11 @@ impl Expected {
             _ => std::future::pending().await,
         }
     }
+
+    /// The same, if it came.
+    pub fn now(&self) -> Option<String> {
+        self.seen.borrow().clone()
+    }
 }
 
 impl Drop for Expected {
@@ -76,11 +81,15 @@ fn is_same(rope: &Rope, text: &str) -> bool {
     if rope.len_bytes().abs_diff(text.len()) > rope.len_lines() + 1 {
         return false;
     }
+    *rope == *text || is_same_text(&rope.to_string(), text)
+}
+
+pub fn is_same_text(one: &str, other: &str) -> bool {
     let trimmed = |text: &str| {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
     };
-    *rope == *text || trimmed(&rope.to_string()) == trimmed(text)
+    trimmed(one) == trimmed(other)
 }
 
 #[cfg(test)]

@@ -9,13 +9,13 @@ use crate::assist::act::{Acted, Proposal};
 use crate::edit::diff;
 use crate::edit::guard::Refusal;
 use crate::engine::Usage;
-use crate::lsp::action::apply::NotApplied;
+use crate::lsp::action::apply::{Cause, NOTHING_CHANGED, NotApplied};
 use crate::lsp::action::workspace_edit::{self, Change};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
-    /// What `codesage.undo` and `codesage.applyPreview` take.
+    /// Names the action in `codesage.cancel`, `codesage.undo`, `codesage.applyPreview`, `codesage/stream` and the journal.
     pub id: String,
     pub outcome: Kind,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,12 +75,16 @@ impl Reply {
     }
 
     pub fn not_applied(id: &str, why: NotApplied) -> Self {
-        let guard = why.guard.map(|guard| guard.code());
-        Self { guard, message: Some(why.sentence), ..Self::new(id, Kind::Refused) }
+        let (outcome, guard) = match why.cause {
+            Cause::Guard(guard) => (Kind::Refused, Some(guard.code())),
+            Cause::Editor => (Kind::Refused, None),
+            Cause::Cancelled => (Kind::Cancelled, None),
+        };
+        Self { guard, message: Some(why.sentence), ..Self::new(id, outcome) }
     }
 
     pub fn cancelled(id: &str) -> Self {
-        Self { message: Some("Cancelled; nothing was changed.".into()), ..Self::new(id, Kind::Cancelled) }
+        Self { message: Some(NOTHING_CHANGED.into()), ..Self::new(id, Kind::Cancelled) }
     }
 
     pub fn with_files(self, proposal: &Proposal) -> Self {

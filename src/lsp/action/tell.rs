@@ -3,18 +3,19 @@
 //! An explanation goes to the glue that asked for it, else into a document that the editor opens, else into a message
 //! (`editors.md` 5.12 of the design); the reply of the command has it in any case. Does *not* know what is asked for.
 
-use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tower_lsp::lsp_types::notification::ShowMessage;
 use tower_lsp::lsp_types::{MessageType, ShowMessageParams, Url};
 
 use crate::assist::act::Progress;
-use crate::lsp::client::{Begin, Cancel, Outbox, REPORT_EVERY};
+use crate::lsp::action::reply::{Kind, Reply};
+use crate::lsp::client::Outbox;
 use crate::lsp::ext::{self, StreamKind, StreamParams};
-use crate::lsp::session::{Session, lock};
+use crate::lsp::session::Session;
+use crate::threads::off_the_runtime;
 
 /// Characters of a line of the answer in a progress.
 const LINE: usize = 60;
@@ -23,70 +24,7 @@ const LINE: usize = 60;
 const MESSAGE: usize = 4000;
 
 /// How long an editor may take to open a document.
-const SHOW_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// A progress that shows the newest word, and ends when this is dropped.
-pub struct Teller {
-    news: watch::Sender<News>,
-    telling: JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct News {
-    line: String,
-    farewell: Option<String>,
-}
-
-impl Teller {
-    /// The client is asked for a progress beside the work, which does not wait for it.
-    pub fn begin(outbox: Outbox, begin: Begin, cancel: Cancel) -> Self {
-        let (news, heard) = watch::channel(News::default());
-        let telling = tokio::spawn(follow(outbox, begin, cancel, heard));
-        Self { news, telling }
-    }
-
-    pub fn say(&self, line: String) {
-        self.news.send_modify(|news| news.line = line);
-    }
-
-    /// Ends it with a last word; when this returns, all is said.
-    pub async fn end(self, farewell: String) {
-        self.news.send_modify(|news| news.farewell = Some(farewell));
-        drop(self.news);
-        // It cannot panic, and if it did, nobody would be told less.
-        let _ = self.telling.await;
-    }
-}
-
-async fn follow(outbox: Outbox, begin: Begin, cancel: Cancel, mut news: watch::Receiver<News>) {
-    let begun = tokio::select! {
-        begun = outbox.begin_progress(begin, cancel) => begun,
-        () = ended(news.clone()) => None,
-    };
-    let Some(mut progress) = begun else { return };
-    loop {
-        let line = news.borrow_and_update().line.clone();
-        if !line.is_empty() {
-            progress.say(line);
-            tokio::select! {
-                () = tokio::time::sleep(REPORT_EVERY) => {}
-                () = ended(news.clone()) => {}
-            }
-        }
-        if news.changed().await.is_err() {
-            break;
-        }
-    }
-    let farewell = news.borrow().farewell.clone();
-    if let Some(farewell) = farewell {
-        progress.end(farewell);
-    }
-}
-
-/// Completes when nothing more will be said.
-async fn ended(mut news: watch::Receiver<News>) {
-    while news.changed().await.is_ok() {}
-}
+const SHOW_WITHIN: Duration = Duration::from_secs(5);
 
 /// How far an action is, in a few words.
 pub fn line(progress: &Progress) -> String {
@@ -112,9 +50,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(session: &Session, id: String, kind: StreamKind) -> Self {
+    pub fn new(session: &Session, id: &str, kind: StreamKind) -> Self {
         let outbox = session.flags.streams.then(|| session.outbox.clone());
-        Self { outbox, id, kind, rest: String::new() }
+        Self { outbox, id: id.to_owned(), kind, rest: String::new() }
     }
 
     pub fn take(&mut self, progress: &Progress) {
@@ -146,13 +84,13 @@ impl Drop for Stream {
 }
 
 /// Shows prose where this editor has a place for it.
-pub async fn show(session: &Session, name: &str, markdown: &str) {
+pub async fn show(session: &Arc<Session>, name: &str, markdown: &str) {
     // The glue has the reply, and the lines before.
     if session.flags.streams {
         return;
     }
     if session.flags.shows_documents
-        && let Some(uri) = written(session, name, markdown)
+        && let Some(uri) = written(session, name, markdown).await
     {
         let params = json!({ "uri": uri, "takeFocus": false });
         let shown = session.outbox.request::<ext::ShowDocument>(params, SHOW_WITHIN).await;
@@ -173,19 +111,19 @@ pub fn message(session: &Session, text: &str) {
     session.outbox.notify::<ShowMessage>(ShowMessageParams { typ, message });
 }
 
-/// A file in a folder that only this user can read and that goes with the session.
-fn written(session: &Session, name: &str, markdown: &str) -> Option<Url> {
-    let mut folder = lock(&session.actions.folder);
-    let made = match folder.take() {
-        Some(folder) => Ok(folder),
-        None => tempfile::Builder::new().prefix("codesage-").tempdir(),
-    };
-    let path = made.and_then(|made| {
-        let path = folder.insert(made).path().join(format!("{name}.md"));
-        fs::write(&path, markdown).map(|()| path)
-    });
+/// A file for the editor to open.
+async fn written(session: &Arc<Session>, name: &str, markdown: &str) -> Option<Url> {
+    let (writing, name, markdown) = (session.clone(), format!("{name}.md"), markdown.to_owned());
+    let path = off_the_runtime(move || writing.actions.papers.write(&name, &markdown)).await.ok()?;
     let path = path.inspect_err(|error| tracing::warn!("an answer could not be written: {error}")).ok()?;
     Url::from_file_path(path).ok()
+}
+
+/// A refusal is said, for most editors drop what a command returns.
+pub fn refusal(session: &Session, reply: &Reply) {
+    if reply.outcome == Kind::Refused {
+        session.outbox.warn(&reply.farewell());
+    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,15 @@ use crate::edit::diff;
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::convert;
 
+/// Whether the person has agreed to a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// They have, or need not.
+    Given,
+    /// They are to be asked by the client, where it can.
+    Asked,
+}
+
 /// What an annotation is called within one edit.
 const ANNOTATION: &str = "codesage";
 
@@ -25,12 +34,19 @@ pub struct Change {
     pub after: String,
 }
 
-/// The parameters of `workspace/applyEdit`.
-pub fn parameters(label: &str, changes: &[Change], flags: &ClientFlags) -> Value {
-    json!({ "label": label, "edit": edit(label, changes, flags) })
+impl Change {
+    /// Whether the text is there already.
+    pub fn is_made(&self) -> bool {
+        self.before.as_ref() == Some(&self.after)
+    }
 }
 
-fn edit(label: &str, changes: &[Change], flags: &ClientFlags) -> Value {
+/// The parameters of `workspace/applyEdit`.
+pub fn parameters(label: &str, changes: &[Change], flags: &ClientFlags, consent: Consent) -> Value {
+    json!({ "label": label, "edit": edit(label, changes, flags, consent) })
+}
+
+fn edit(label: &str, changes: &[Change], flags: &ClientFlags, consent: Consent) -> Value {
     if !flags.document_changes {
         let changes: Map<String, Value> = changes
             .iter()
@@ -38,8 +54,7 @@ fn edit(label: &str, changes: &[Change], flags: &ClientFlags) -> Value {
             .collect();
         return json!({ "changes": changes });
     }
-    // One file is confirmed by looking at it; where there are more, the person sees them all first.
-    let annotated = flags.confirms_changes && changes.len() > 1;
+    let annotated = flags.confirms_changes && consent == Consent::Asked;
     let mut operations = Vec::new();
     for change in changes {
         if change.before.is_none() && flags.creates_files {
@@ -143,7 +158,7 @@ mod tests {
                 created(),
                 json!({ "documentChanges": [a(), new()] }),
             ),
-            // One file needs no confirmation.
+            // What the person has agreed to needs no confirmation.
             (
                 json!({ "documentChanges": true, "changeAnnotationSupport": {} }),
                 "code-server",
@@ -153,7 +168,7 @@ mod tests {
         ];
         for (declared, name, changes, expected) in cases {
             assert_eq!(
-                edit("Label", &changes, &flags(declared.clone(), name)),
+                edit("Label", &changes, &flags(declared.clone(), name), Consent::Given),
                 expected,
                 "{name} {declared}"
             );
@@ -161,21 +176,26 @@ mod tests {
     }
 
     #[test]
-    fn several_files_are_confirmed_where_that_works() {
+    fn a_change_is_confirmed_where_that_works() {
         let declared =
             json!({ "resourceOperations": ["create"], "changeAnnotationSupport": { "groupsOnLabel": true } });
         let changes = [change("a", Some(3), Some("x\n"), "y\n"), change("new", None, None, "z\n")];
-        for (name, confirmed) in [("code-server", true), ("Neovim", false)] {
-            let edit = edit("Label", &changes, &flags(declared.clone(), name));
+        let cases = [
+            ("code-server", Consent::Asked, true),
+            ("code-server", Consent::Given, false),
+            ("Neovim", Consent::Asked, false),
+        ];
+        for (name, consent, confirmed) in cases {
+            let edit = edit("Label", &changes, &flags(declared.clone(), name), consent);
             let annotations = [
                 edit.pointer("/documentChanges/0/edits/0/annotationId"),
                 edit.pointer("/documentChanges/1/annotationId"),
                 edit.pointer("/documentChanges/2/edits/0/annotationId"),
             ];
             let expected = confirmed.then(|| json!("codesage"));
-            assert_eq!(annotations, [expected.as_ref(); 3], "{name}");
+            assert_eq!(annotations, [expected.as_ref(); 3], "{name} {consent:?}");
             let asked = edit.pointer("/changeAnnotations/codesage/needsConfirmation");
-            assert_eq!(asked.is_some(), confirmed, "{name}");
+            assert_eq!(asked.is_some(), confirmed, "{name} {consent:?}");
         }
     }
 
