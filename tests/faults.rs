@@ -4,6 +4,8 @@
 //! Each row goes the way of an editor's code action, with a model that says what the row has it say: it ends in a text
 //! that is right to the byte, in a preview, or in a refusal with the code of what stopped it.
 
+#[path = "faults/additions.rs"]
+mod additions;
 #[path = "faults/again.rs"]
 mod again;
 #[path = "faults/form.rs"]
@@ -12,8 +14,12 @@ mod form;
 mod fuzz;
 #[path = "faults/guards.rs"]
 mod guards;
+#[path = "faults/habits.rs"]
+mod habits;
 #[path = "faults/ladder.rs"]
 mod ladder;
+#[path = "faults/lost.rs"]
+mod lost;
 #[path = "faults/meanwhile.rs"]
 mod meanwhile;
 #[path = "faults/progress.rs"]

@@ -4,15 +4,18 @@
 //! then an answer is put there: below the tests that are there, with the imports it needs, under a name that is free.
 //! The answer itself is not judged here: see `guard`.
 
+mod answer;
 mod block;
 mod file;
 mod names;
 
 use crate::edit::guard::{Guard, Refusal};
+use crate::edit::hunk::lines::lines;
 use crate::edit::region::Region;
+use crate::edit::repair::indent::Style;
 use crate::syntax::language::testing::Home;
-use crate::syntax::parts::Parts;
-use crate::syntax::{ChunkKind, Language};
+use crate::syntax::parts::{Imported, Parts};
+use crate::syntax::{Chunk, ChunkKind, Language};
 use crate::text::Document;
 
 /// A place for a test.
@@ -24,7 +27,19 @@ pub struct Destination {
     pub existing: Option<String>,
     /// What the answer begins with: the model goes on from here. Empty where the language's row does not say.
     pub opening: String,
+    /// What is tested, and what holds it: a test uses one of these names.
+    pub tested: Vec<String>,
     language: &'static Language,
+    /// What the file indents with, if that is told.
+    style: Option<Style>,
+    layout: Layout,
+}
+
+/// Where in which file, and how it begins there.
+struct Place {
+    path: String,
+    existing: Option<String>,
+    opening: String,
     layout: Layout,
 }
 
@@ -48,10 +63,27 @@ pub fn of(
     existing: &dyn Fn(&str) -> Option<String>,
 ) -> Destination {
     let language = document.language();
-    match &language.testing.home {
-        Home::Block(home) => block::destination(document, region, path, home, existing),
-        Home::File(home) => file::destination(document, region, path, home, existing),
-    }
+    let place = match &language.testing.home {
+        Home::Block(home) => block::place(document, region, path, home, existing),
+        Home::File(home) => file::place(document, region, path, home, existing),
+    };
+    let Place { path, existing, opening, layout } = place;
+    let style = existing.as_deref().and_then(style).or_else(|| style(&document.rope().to_string()));
+    Destination { path, existing, opening, tested: tested(document, region), language, style, layout }
+}
+
+/// The names by which a test reaches `region`, its own first: a method is often used by its type alone, as an operator
+/// is.
+fn tested(document: &Document, region: &Region) -> Vec<String> {
+    let start = region.range.start + (region.text.len() - region.text.trim_start().len());
+    let is_meant =
+        |kind| !matches!(kind, ChunkKind::Module | ChunkKind::Imports | ChunkKind::Block | ChunkKind::Test);
+    let chunks = document.chunks().iter().rev();
+    let round = chunks.filter(|chunk| chunk.range.contains(&start) && is_meant(chunk.kind));
+    let names = region.name.iter().chain(round.filter_map(|chunk| chunk.name.as_ref()));
+    // The name of an implementation is a type, with all that belongs to it.
+    let words = names.flat_map(|name| name.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 impl Destination {
@@ -71,11 +103,17 @@ impl Destination {
         }
         let Layout { above, lead, trail, below } = &self.layout;
         let taken = self.existing.as_deref().unwrap_or_default();
-        let answer = names::free(self.language, taken, answer);
+        let answer = answer::fitted(answer, &self.opening, self.style, self.language.blocks);
+        let answer = names::free(self.language, taken, &answer);
         let line_break = line_break(taken);
         let added = |text: &str| text.replace("\r\n", "\n").replace('\n', line_break);
         Ok([above, &added(lead), &added(&answer), &added(trail), below].map(String::as_str).concat())
     }
+}
+
+/// What a text indents with, if it tells.
+fn style(text: &str) -> Option<Style> {
+    Style::of(lines(text))
 }
 
 /// The line break that a text uses: that of its first line.
@@ -106,13 +144,24 @@ fn outermost<'a>(document: &'a Document, region: &Region) -> Option<&'a str> {
     round.find_map(|chunk| chunk.name.as_deref().filter(|_| holds(chunk.kind)))
 }
 
-/// Whether an import in `text` brings `name`; or `all` stands there, which brings everything.
+/// Whether an import at the top of `text` brings `name`; or `all` stands there, which brings everything. What a
+/// function imports for itself reaches no other.
 fn is_imported(language: &'static Language, text: &str, name: &str, all: &str) -> bool {
     let document = Document::new(language, 0, text);
-    let imports = document.chunks().iter().filter(|chunk| chunk.kind == ChunkKind::Imports);
-    let parts = document.tree().and_then(|tree| Parts::of(language, document.rope(), tree));
-    imports.into_iter().any(|chunk| document.slice(chunk.range.clone()).contains(all))
-        || parts.is_some_and(|parts| parts.imported.iter().any(|imported| imported == name))
+    let chunks = document.chunks();
+    let is_inside = |chunk: &Chunk| {
+        chunks
+            .iter()
+            .any(|holder| holder.range.start < chunk.range.start && chunk.range.end <= holder.range.end)
+    };
+    let mut imports = chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Imports && !is_inside(chunk));
+    let parts =
+        document.tree().and_then(|tree| Parts::of(language, document.rope(), tree)).unwrap_or_default();
+    let brings = |chunk: &Chunk| {
+        let is_there = |one: &Imported| one.name == name && chunk.range.contains(&one.range.start);
+        document.slice(chunk.range.clone()).contains(all) || parts.imported.iter().any(is_there)
+    };
+    imports.any(brings)
 }
 
 /// `text` with `import` on a line of its own: below the first imports, else above the first piece of code. `None` for

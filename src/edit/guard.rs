@@ -1,18 +1,25 @@
 //! What must hold before a change is applied.
 //!
-//! A model's answer is held against the text it changes, in a fixed order: is there anything, does it still parse,
-//! does it keep what its action promises, does it lose anything. A broken promise is shown to the person with its
+//! A model's answer is held against the text it changes, in a fixed order: is there anything, can it be read, is all of
+//! it there, does it still parse, does it keep what its action promises, does it lose anything. A broken promise is shown to the person with its
 //! reason and never applied unasked; damage is refused. The guards that need more than two texts (`fit`, `truncated`,
-//! `malformed`, `elision`, `outside`, `stale`) are asked elsewhere and have their codes here. This room does *not*
+//! `outside`, `stale`) are asked elsewhere and have their codes here, and so are the first ones who find an answer
+//! `malformed` or lacking (`elision`). This room does *not*
 //! mend anything: see `repair`.
 
+mod addition;
 mod case;
+mod characters;
 mod code;
+mod elision;
 mod empty;
 mod instruction;
 mod invariant;
 mod loss;
+mod once;
 mod parse;
+mod remarks;
+mod rename;
 mod symbols;
 
 use std::ops::Range;
@@ -38,6 +45,8 @@ pub struct Change<'a> {
     pub text: &'a str,
     /// Bytes of `document` that the diagnostic is about, for a fix.
     pub diagnostic: Option<Range<usize>>,
+    /// Names of which a test has to use one: what is tested, then what holds it; empty where that is not known.
+    pub tested: &'a [String],
 }
 
 /// What is to become of a change. The sentence says what was found and what can be done about it; a model that tries
@@ -59,7 +68,15 @@ pub fn check(change: &Change) -> Verdict {
         Err(refusal) => return Verdict::Refuse(refusal.guard, refusal.sentence),
     };
     let mut verdict = Verdict::Apply;
-    for guard in [empty::check, parse::check, invariant::check, loss::check] {
+    for guard in [
+        empty::check,
+        characters::check,
+        elision::check,
+        parse::check,
+        invariant::check,
+        loss::check,
+        remarks::check,
+    ] {
         match guard(&case) {
             Verdict::Apply => {}
             refusal @ Verdict::Refuse(..) => return refusal,

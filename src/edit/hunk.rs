@@ -6,7 +6,7 @@
 //! and either all are put in or none. The ladder is that of the design of edits, from what aider and others learnt; the
 //! line ends of the text stay as they are. Does *not* look whether the result is right.
 
-mod index;
+pub(in crate::edit) mod index;
 mod ladder;
 pub mod lines;
 mod nearest;

@@ -92,6 +92,25 @@ pub fn relocate(region: &Region, then: &Document, now: &Document) -> Result<Rang
     Err(stale(&format!("what the answer is for stands there {} times", places.len())))
 }
 
+/// Where bytes `range` of `then` stand in `now`: along with `region` where they are in it, else where the lines round
+/// them have gone. `None` where a line of them was changed.
+pub fn follow(
+    range: &Range<usize>,
+    region: &Region,
+    then: &Document,
+    now: &Document,
+) -> Option<Range<usize>> {
+    if then.rope() == now.rope() {
+        return Some(range.clone());
+    }
+    let inside = range.start.checked_sub(region.range.start).filter(|_| range.end <= region.range.end);
+    let start = match (inside, relocate(region, then, now)) {
+        (Some(inside), Ok(place)) => place.start + inside,
+        _ => shifted(range, &then.rope().to_string(), &now.rope().to_string())?,
+    };
+    Some(start..start + range.len())
+}
+
 fn nothing(advice: &str) -> Refusal {
     Refusal::new(Guard::Empty, format!("There is no code at this place. {advice}"))
 }

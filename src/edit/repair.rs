@@ -1,19 +1,20 @@
 //! From what a model wrote for a region to the text that is meant.
 //!
-//! Models wrap code in fences, repeat the lines round what they were asked for, lose the indentation, and write
-//! `// ... existing code ...` for what they leave alone. Each of these is undone where the meaning is certain, in a
+//! Models wrap code in fences, number its lines, repeat those round what they were asked for, lose the indentation, and
+//! write `// ... existing code ...` for what they leave alone. Each of these is undone where the meaning is certain, in a
 //! fixed order, and every step is told; what is not certain is refused or left for the guards. The ladder is that of the
 //! design of edits. Does *not* judge the code, parse it, or look at a file: it gets the region and its neighbours as text.
 
 mod echo;
 pub(in crate::edit) mod elision;
 mod fence;
+mod habits;
 pub mod heading;
 pub mod indent;
 mod indent_to;
 mod surroundings;
 
-pub use fence::unfence;
+pub use fence::{is_fence, unfence};
 pub use surroundings::Surroundings;
 
 use std::fmt;
@@ -21,11 +22,24 @@ use std::fmt;
 use crate::edit::hunk::lines::{Line, lines, trim};
 use crate::edit::script::Refusal;
 
+/// The byte order mark that a file may begin with.
+const MARK: &str = "\u{feff}";
+
 /// What was done to a body, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// What the model thought first was taken off.
+    Thoughts,
     /// A code fence was taken off.
     Unfenced,
+    /// The one fence with the code in it was taken out of what is said about it.
+    Prose,
+    /// The signs of a diff were taken off, with what it takes away.
+    Signs,
+    /// Line numbers were taken off.
+    Numbers,
+    /// Characters stand for their entities.
+    Entities,
     /// Blank lines before or after it went.
     Trimmed,
     /// So many lines at its start stand just above the region already.
@@ -57,13 +71,19 @@ pub struct Repaired {
 ///
 /// # Errors
 ///
-/// [`Refusal::Empty`] where nothing is left, [`Refusal::Elision`] where code was left out and which is not certain.
+/// [`Refusal::Empty`] where nothing is left, [`Refusal::Elision`] where code was left out and which is not certain,
+/// [`Refusal::Malformed`] for thoughts or a diff that cannot be made code.
 pub fn repair(body: &str, around: &Surroundings) -> Result<Repaired, Refusal> {
     let mut work = Work { text: body.to_owned(), steps: Vec::new() };
     let region = lines(&around.region);
+    work.take(Step::Thoughts, habits::without_thoughts(&work.text, &around.region)?);
     if !trim(&region).first().is_some_and(|line| fence::is_fence(line.text)) {
         work.take(Step::Unfenced, unfence(&work.text).map(str::to_owned));
     }
+    work.take(Step::Prose, habits::out_of_prose(&work.text, &around.region));
+    work.take(Step::Signs, habits::out_of_diff(&work.text, &around.region)?);
+    work.take(Step::Numbers, habits::without_numbers(&work.text, &around.region));
+    work.take(Step::Entities, habits::without_entities(&work.text, &around.region));
     work.take(Step::Trimmed, trimmed(&work.text, &around.region));
     if around.is_whole_lines {
         for (step, text) in echo::strip(&work.text, around) {
@@ -85,6 +105,10 @@ pub fn repair(body: &str, around: &Surroundings) -> Result<Repaired, Refusal> {
     }
     work.take(Step::FinalLineEnd, final_line_end(&work.text, around));
     work.text = around.cut_lead(work.text);
+    if around.region.starts_with(MARK) {
+        // Of the file, not of its code: no model writes it.
+        work.text.insert_str(0, MARK);
+    }
     Ok(Repaired { text: work.text, steps: work.steps })
 }
 
@@ -135,7 +159,12 @@ fn final_line_end(text: &str, around: &Surroundings) -> Option<String> {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Thoughts => f.write_str("took thoughts off"),
             Self::Unfenced => f.write_str("took a code fence off"),
+            Self::Prose => f.write_str("took the code out of prose"),
+            Self::Signs => f.write_str("took the signs of a diff off"),
+            Self::Numbers => f.write_str("took line numbers off"),
+            Self::Entities => f.write_str("wrote characters for entities"),
             Self::Trimmed => f.write_str("took blank lines off"),
             Self::EchoAbove(lines) => write!(f, "took off {lines} lines that stand above already"),
             Self::EchoBelow(lines) => write!(f, "took off {lines} lines that stand below already"),

@@ -2,8 +2,9 @@
 //!
 //! The plain layout is frozen byte for byte, because the model in the box was trained on exactly it: changing it
 //! means training again. The messages are written for small models: short, one example, the region alone with the
-//! signatures of what it uses, and what matters said last. They are files in `templates/`. This does not choose the
-//! region, and does not know how a model spells a chat.
+//! signatures of what it uses, and what matters said last. They are files in `templates/`, compiled in, and say each value
+//! once or twice: a prompt is as long as what it is given, and needs no bound of its own, unlike a template that
+//! somebody else wrote. This does not choose the region, and does not know how a model spells a chat.
 
 pub mod several;
 

@@ -20,8 +20,9 @@ const LIMIT: Duration = Duration::from_secs(1);
 pub struct Parts {
     /// Comments and docstrings, by the ids of their nodes in the tree that was asked.
     pub(super) trivia: HashSet<usize>,
-    /// Names, the same way.
+    /// Names, the same way, and those of them that belong to something else.
     pub(super) identifiers: HashSet<usize>,
+    pub(super) members: HashSet<usize>,
     /// Nodes in which even blanks between the parts count, the same way.
     pub(super) verbatim: HashSet<usize>,
     /// Statements, items, and members of lists of them, in no order.
@@ -30,8 +31,18 @@ pub struct Parts {
     pub public: Vec<Public>,
     /// Blocks that hold tests, in document order.
     pub tests: Vec<TestBlock>,
+    /// Comments and docstrings, in document order.
+    pub comments: Vec<Range<usize>>,
+    /// Those of them that are no documentation, in document order.
+    pub remarks: Vec<Range<usize>>,
+    /// What stands for code that is still to be written, in document order.
+    pub stubs: Vec<Range<usize>>,
+    /// What makes a test fail, in no order; some of it more than once.
+    pub assertions: Vec<Range<usize>>,
+    /// What runs when the file is run and stands last in it.
+    pub entry: Option<Range<usize>>,
     /// Names that imports bring, wherever they stand, in no order.
-    pub imported: Vec<String>,
+    pub imported: Vec<Imported>,
 }
 
 /// A definition that others see.
@@ -39,6 +50,13 @@ pub struct Parts {
 pub struct Public {
     pub name: String,
     pub signature: Range<usize>,
+}
+
+/// A name that an import brings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    pub name: String,
+    pub range: Range<usize>,
 }
 
 /// A module or class that holds tests.
@@ -76,13 +94,22 @@ impl Parts {
             for capture in found.captures {
                 let node = capture.node;
                 match names.get(capture.index as usize).copied().unwrap_or_default() {
-                    "trivia" => _ = parts.trivia.insert(node.id()),
+                    "trivia" => {
+                        parts.trivia.insert(node.id());
+                        parts.comments.push(node.byte_range());
+                    }
                     "identifier" => _ = parts.identifiers.insert(node.id()),
+                    "member" => _ = parts.members.insert(node.id()),
                     "verbatim" => _ = parts.verbatim.insert(node.id()),
-                    "imported" => parts
-                        .imported
-                        .extend(rope.get_byte_slice(node.byte_range()).map(|name| name.to_string())),
+                    "imported" => parts.imported.extend(
+                        rope.get_byte_slice(node.byte_range())
+                            .map(|name| Imported { name: name.to_string(), range: node.byte_range() }),
+                    ),
                     "statement" => parts.statements.push(node.byte_range()),
+                    "remark" => parts.remarks.push(node.byte_range()),
+                    "stub" => parts.stubs.push(node.byte_range()),
+                    "assertion" => parts.assertions.push(node.byte_range()),
+                    "entry" => parts.entry = Some(node.byte_range()),
                     "name" => name = rope.get_byte_slice(node.byte_range()).map(|name| name.to_string()),
                     "body" => body = Some(node),
                     other @ ("public" | "tests") => main = Some((other, node)),
@@ -105,6 +132,10 @@ impl Parts {
         if gave_up {
             return None;
         }
+        for ranges in [&mut parts.comments, &mut parts.remarks, &mut parts.stubs] {
+            ranges.sort_by_key(|one| (one.start, one.end));
+            ranges.dedup();
+        }
         parts.public = public.into_values().collect();
         parts.public.sort_by_key(|one| (one.signature.start, one.signature.end));
         parts.tests = tests.into_values().collect();
@@ -120,127 +151,4 @@ impl Parts {
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-    use crate::syntax::tree;
-
-    fn check(language: &str, text: &str, expected: Expect) {
-        let language = Language::of(language, "");
-        let rope = Rope::from_str(text);
-        let tree = tree::parse(language, &rope, None).unwrap();
-        let mut parts = Parts::of(language, &rope, &tree).unwrap();
-        let mut actual = String::new();
-        for Public { name, signature } in parts.public {
-            actual += &format!("{name}: {}\n", text[signature].trim_end().replace('\n', "⏎"));
-        }
-        parts.imported.sort();
-        actual += &format!("imports {}\n", parts.imported.join(" "));
-        for TestBlock { name, body, parent, .. } in parts.tests {
-            actual += &format!("tests in {name}: {body:?} of {parent:?}\n");
-        }
-        expected.assert_eq(&actual);
-    }
-
-    #[test]
-    fn rust() {
-        check(
-            "rust",
-            r#"
-use a::b;
-use super::{c, d::E, f as g, h::*};
-pub fn a(x: u8) -> u8 { x }
-fn private() {}
-pub(crate) struct S<T> { pub x: T, y: u8 }
-pub struct Tuple(pub u8);
-pub struct Unit;
-pub enum E { A, B(u8) }
-pub const N: usize = 2;
-pub trait T { fn must(&self); fn may(&self) {} }
-impl T for S<u8> { fn must(&self) {} }
-impl S<u8> { pub async fn run(&self) {} fn hidden() {} }
-#[cfg(not(test))]
-mod live {}
-#[cfg(all(test, feature = "x"))]
-#[allow(unused)] // Why.
-mod more { #[test] fn f() {} }
-mod inner { mod tests {} }
-#[cfg(test)]
-mod far;
-"#,
-            expect![[r#"
-                a: pub fn a(x: u8) -> u8
-                S: pub(crate) struct S<T>
-                x: pub x: T
-                Tuple: pub struct Tuple(pub u8);
-                Unit: pub struct Unit;
-                E: pub enum E { A, B(u8) }
-                N: pub const N: usize =
-                T: pub trait T
-                must: fn must(&self);
-                may: fn may(&self)
-                must: fn must(&self)
-                run: pub async fn run(&self)
-                imports E b c g
-                tests in more: Some(467..488) of 0..538
-                tests in tests: Some(511..513) of 499..515
-                tests in far: None of 0..538
-            "#]],
-        );
-    }
-
-    #[test]
-    fn python() {
-        check(
-            "python",
-            r#"
-import os.path, x as y
-from slugify import slugify, z as w
-def a(x: int = 1) -> int:
-    return x
-def _hidden(): pass
-@cache
-async def b(): pass
-LIMIT: int = 3
-class A(B):
-    def __init__(self): pass
-    def __mangled(self): pass
-    @property
-    def p(self): return 1
-class TestA:
-    def test_p(self): pass
-"#,
-            expect![[r#"
-                a: def a(x: int = 1) -> int:
-                b: @cache⏎async def b():
-                LIMIT: LIMIT: int =
-                A: class A(B):
-                __init__: def __init__(self):
-                p: @property⏎    def p(self):
-                TestA: class TestA:
-                test_p: def test_p(self):
-                imports os slugify w y
-                tests in TestA: Some(289..311) of 0..312
-            "#]],
-        );
-    }
-
-    #[test]
-    fn statements() {
-        for (language, text, inside, expected) in [
-            ("rust", "fn f() {\n    let x = g(1);\n    x + 2\n}\n", "1", "let x = g(1);"),
-            ("rust", "fn f() {\n    let x = g(1);\n    x + 2\n}\n", "2", "x + 2"),
-            ("rust", "fn f() { match x { A => b(1), C => d } }", "b", "A => b(1),"),
-            ("python", "def f():\n    if x:\n        y = g(1)\n", "1", "y = g(1)"),
-            ("python", "def f():\n    if x:\n        y = g(1)\n", "x", "if x:\n        y = g(1)"),
-        ] {
-            let language = Language::of(language, "");
-            let rope = Rope::from_str(text);
-            let tree = tree::parse(language, &rope, None).unwrap();
-            let at = text.find(inside).unwrap();
-            let found = Parts::of(language, &rope, &tree).unwrap().statement_round(&(at..at + 1));
-            assert_eq!(found.map(|range| &text[range]), Some(expected), "{inside} in {text}");
-        }
-    }
-}
+mod tests;

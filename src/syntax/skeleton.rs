@@ -9,10 +9,12 @@ use tree_sitter::{Node, Tree};
 use crate::syntax::parts::Parts;
 
 /// A text as its tree sees it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Skeleton {
     /// All nodes but those of comments and docstrings, from the root down.
     pub code: Vec<Bone>,
+    /// The byte at which each of them begins.
+    pub places: Vec<usize>,
     /// The text of comments and docstrings, their blanks made one, in order.
     pub trivia: Vec<String>,
 }
@@ -23,6 +25,8 @@ pub struct Bone {
     kind: u16,
     depth: u32,
     pub is_identifier: bool,
+    /// A name that belongs to something else, as a field does.
+    pub is_member: bool,
     /// What of the node's text is in none of its children: all of a leaf's.
     pub text: String,
 }
@@ -37,7 +41,7 @@ impl Bone {
 impl Skeleton {
     /// `parts` must be those of `tree`, and both those of `rope`.
     pub fn of(rope: &Rope, tree: &Tree, parts: &Parts) -> Self {
-        let mut skeleton = Self { code: Vec::new(), trivia: Vec::new() };
+        let mut skeleton = Self { code: Vec::new(), places: Vec::new(), trivia: Vec::new() };
         let mut cursor = tree.walk();
         loop {
             let node = cursor.node();
@@ -46,10 +50,12 @@ impl Skeleton {
                 let text = text(rope, node.start_byte(), node.end_byte());
                 skeleton.trivia.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
             } else {
+                skeleton.places.push(node.start_byte());
                 skeleton.code.push(Bone {
                     kind: node.kind_id(),
                     depth: cursor.depth(),
                     is_identifier: parts.identifiers.contains(&node.id()),
+                    is_member: parts.members.contains(&node.id()),
                     text: own_text(rope, node, parts.verbatim.contains(&node.id())),
                 });
                 if cursor.goto_first_child() {

@@ -29,14 +29,36 @@ pub fn parse(language: &Language, rope: &Rope, old: Option<&Tree>) -> Option<Tre
 
     let is_enough = patience::lasting(LIMIT);
     let mut give_up = |_: &_| is_enough();
+    let with_line_feeds = with_line_feeds(rope);
+    // NB: its rows are other ones than those that the old tree was edited by.
+    let old = old.filter(|_| with_line_feeds.is_none());
     // NB: called from C, where a panic would abort the process: no indexing in here.
     let mut read = |offset: usize, _| -> &[u8] {
+        if let Some(text) = &with_line_feeds {
+            return text.get(offset..).unwrap_or_default();
+        }
         let Some((chunk, start, _, _)) = rope.get_chunk_at_byte(offset) else {
             return &[];
         };
         chunk.as_bytes().get(offset.saturating_sub(start)..).unwrap_or_default()
     };
     parser.parse_with_options(&mut read, old, Some(ParseOptions::new().progress_callback(&mut give_up)))
+}
+
+/// The text with `\n` for each `\r` that ends a line by itself, byte for byte; `None` where there is none. To the
+/// grammars such a `\r` is a blank, and a file of them one line.
+fn with_line_feeds(rope: &Rope) -> Option<Vec<u8>> {
+    if !rope.chunks().any(|chunk| chunk.contains('\r')) {
+        return None;
+    }
+    let mut text: Vec<u8> = rope.bytes().collect();
+    let pairs = text.iter().zip(text.iter().skip(1).chain([&b'\r']));
+    let lone = pairs.enumerate().filter(|(_, (byte, next))| **byte == b'\r' && **next != b'\n');
+    let lone: Vec<usize> = lone.map(|(at, _)| at).collect();
+    for at in &lone {
+        text[*at] = b'\n';
+    }
+    (!lone.is_empty()).then_some(text)
 }
 
 /// The place of byte `offset` as tree-sitter counts: rows end at `\n` alone, columns are bytes. Reads the text up to
@@ -58,5 +80,23 @@ pub fn point_after(start: Point, text: &str) -> Point {
     match text.rfind('\n') {
         Some(last) => Point { row: start.row + text.matches('\n').count(), column: text.len() - last - 1 },
         None => Point { row: start.row, column: start.column + text.len() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_alone_ends_a_line() {
+        let shape = |text: &str| {
+            let tree = parse(Language::of("python", ""), &Rope::from_str(text), None).unwrap();
+            tree.root_node().to_sexp()
+        };
+        let text = "def f():\n    x = 1\n    return x\n\n\ny = 2\n";
+        for end in ["\r\n", "\r"] {
+            assert_eq!(shape(&text.replace('\n', end)), shape(text), "{end:?}");
+        }
+        assert_eq!(shape("x = 1\r\ny = 2\rz = 3"), shape("x = 1\ny = 2\nz = 3"));
     }
 }

@@ -172,7 +172,6 @@ async fn fences_are_taken_off_where_they_wrap() {
     for (name, answer) in [
         ("closed only", format!("{BETTER}\n```\n{END}\n")),
         ("two kinds", format!("~~~\n{BETTER}\n```\n{END}\n")),
-        ("prose before it", format!("Here it is:\n```rust\n{BETTER}\n```\n{END}\n")),
         ("two of them", format!("```rust\n{BETTER}\n```\n```rust\n{BETTER}\n```\n{END}\n")),
     ] {
         let seen = says(&answer).play().await;

@@ -276,6 +276,7 @@ fn guarded(file: &File, text: &str) -> Verdict {
         region: file.region.range.clone(),
         text,
         diagnostic: None,
+        tested: &[],
     };
     guard::check(&change)
 }

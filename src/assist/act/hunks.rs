@@ -185,6 +185,7 @@ impl Assistant {
             region: 0..0,
             after,
             repairs: Vec::new(),
+            tested: Vec::new(),
             doubt: None,
         })
     }
@@ -310,6 +311,7 @@ fn changed(file: &Shown, now: Arc<Document>, is_open: bool, after: String) -> Dr
         brings: Yield::Rewrite,
         after,
         repairs: Vec::new(),
+        tested: Vec::new(),
         doubt: None,
     }
 }

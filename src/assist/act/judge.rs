@@ -12,8 +12,8 @@ use super::plan::{Plan, is_same_file};
 use super::{FileChange, Job, Outcome, Proposal};
 use crate::assist::Assistant;
 use crate::config::Confirm;
-use crate::edit::Yield;
 use crate::edit::guard::{self, Change, Guard, Refusal, Verdict};
+use crate::edit::{Yield, region};
 use crate::text::Document;
 
 /// A change of one file, before it is guarded.
@@ -30,6 +30,8 @@ pub struct Draft {
     pub region: Range<usize>,
     pub after: String,
     pub repairs: Vec<String>,
+    /// Names of which a test has to use one.
+    pub tested: Vec<String>,
     /// What made it uncertain on the way.
     pub doubt: Option<String>,
 }
@@ -95,7 +97,10 @@ pub fn verdict(job: &Job, plan: &Plan, draft: &Draft) -> Verdict {
     if !draft.exists && draft.after.is_empty() {
         return Verdict::Apply;
     }
-    let is_here = is_same_file(&draft.uri, &job.uri);
+    let here = job.diagnostic.as_ref().filter(|_| is_same_file(&draft.uri, &job.uri));
+    // It moved with its code while the answer was made.
+    let diagnostic =
+        here.and_then(|range| region::follow(range, &plan.region, &job.document, &draft.document));
     guard::check(&Change {
         action: job.action,
         brings: draft.brings,
@@ -103,7 +108,8 @@ pub fn verdict(job: &Job, plan: &Plan, draft: &Draft) -> Verdict {
         document: &draft.document,
         region: draft.region.clone(),
         text: &draft.after,
-        diagnostic: job.diagnostic.clone().filter(|_| is_here),
+        diagnostic,
+        tested: &draft.tested,
     })
 }
 

@@ -239,6 +239,7 @@ impl Assistant {
                 region,
                 after,
                 repairs,
+                tested: Vec::new(),
                 doubt: (!is_whole).then(|| UNENDED.to_owned()),
             });
         }

@@ -62,14 +62,16 @@ impl Assistant {
             region,
             after,
             repairs,
+            tested: Vec::new(),
             doubt: None,
         };
         if plan.brings == Yield::Addition {
             let region = Region { range: range.clone(), ..plan.region.clone() };
             let destination = self.destination(&now, &region, &path, &rules, &job.uri)?;
             let after = destination.place(unfence(&body).unwrap_or(&body))?;
+            let tested = destination.tested.clone();
             if destination.path == path {
-                return Ok(here(after, range, Vec::new(), &now));
+                return Ok(Draft { tested, ..here(after, range, Vec::new(), &now) });
             }
             let uri = reach::resolve(&destination.path, &rules)?;
             let open = self.snapshot(&uri);
@@ -83,6 +85,7 @@ impl Assistant {
                 path: destination.path.clone(),
                 exists: text.is_some(),
                 is_open,
+                tested,
                 ..here(after, 0..0, Vec::new(), &document)
             });
         }

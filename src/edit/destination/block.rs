@@ -3,32 +3,34 @@
 use ropey::Rope;
 
 use crate::edit::destination::{
-    Destination, Layout, file, gap, is_imported, line_break, outermost, with_import,
+    Layout, Place, file, gap, is_imported, line_break, outermost, style, with_import,
 };
 use crate::edit::region::Region;
+use crate::edit::repair::indent::Style;
 use crate::syntax::language::testing::{Block, Testing};
 use crate::syntax::parts::{Parts, TestBlock};
-use crate::syntax::{Language, lines};
+use crate::syntax::{ChunkKind, Language, lines};
 use crate::text::Document;
 
-/// One step of indentation, where no line of a block shows another.
+/// One step of indentation, where no line of a file shows another.
 const STEP: &str = "    ";
 
-pub fn destination(
+pub fn place(
     document: &Document,
     region: &Region,
     path: &str,
     home: &Block,
     existing: &dyn Fn(&str) -> Option<String>,
-) -> Destination {
+) -> Place {
     let text = document.rope().to_string();
     let testing = &document.language().testing;
+    let step = step(&text);
     let block = block_for(document, region);
     let name = outermost(document, region).unwrap_or_default();
     if let Some(TestBlock { body: None, name: block, .. }) = &block {
         return elsewhere(document, name, block, path, home, existing);
     }
-    let found = block.and_then(|block| Found::of(document, &text, &block, home));
+    let found = block.and_then(|block| Found::of(document, &text, &block, home, &step));
     let (indent, layout) = match found {
         Some(found) => {
             let needs_import = !has_import(document, testing, found.content, name);
@@ -37,17 +39,20 @@ pub fn destination(
         }
         None => {
             let above = gap(&text, testing.blank_lines);
-            let lead = format!("{above}{}\n{STEP}{}\n\n", home.head, testing.import);
+            let lead = format!("{above}{}\n{step}{}\n\n", home.head, testing.import);
             let trail = format!("\n{}\n", home.foot);
-            (STEP.to_owned(), Layout { above: text.clone(), lead, trail, below: String::new() })
+            (step, Layout { above: text.clone(), lead, trail, below: String::new() })
         }
     };
-    Destination {
-        path: path.to_owned(),
-        existing: Some(text),
-        opening: opening(testing, &indent),
-        language: document.language(),
-        layout,
+    Place { path: path.to_owned(), existing: Some(text), opening: opening(testing, &indent), layout }
+}
+
+/// One step of indentation in `text`.
+fn step(text: &str) -> String {
+    match style(text) {
+        Some(Style::Tabs) => "\t".to_owned(),
+        Some(Style::Spaces(width)) => " ".repeat(width),
+        None => STEP.to_owned(),
     }
 }
 
@@ -66,13 +71,13 @@ struct Found<'a> {
 
 impl<'a> Found<'a> {
     /// `None` for a block that is broken, so that its opener or its closer is not there.
-    fn of(document: &Document, text: &'a str, block: &TestBlock, home: &Block) -> Option<Self> {
+    fn of(document: &Document, text: &'a str, block: &TestBlock, home: &Block, step: &str) -> Option<Self> {
         let body = block.body.clone()?;
         let opener = home.head.chars().next_back()?;
         let content = text.get(body.clone())?.strip_prefix(opener)?.strip_suffix(home.foot)?;
         let start = body.start + opener.len_utf8();
         let outer = blanks_of_line(document.rope(), block.range.start);
-        let indent = inner_indent(content, &outer);
+        let indent = inner_indent(content, &outer, step);
         let (opener, closer) = (text.get(..start)?, text.get(start + content.len()..)?);
         Some(Self { opener, content, closer, outer, indent })
     }
@@ -101,13 +106,23 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The block of tests that reaches `region`: the innermost module round both, and of several there the last.
+/// The block of tests that reaches `region`: the innermost module round both, and of several there one that has tests,
+/// the last of them.
 fn block_for(document: &Document, region: &Region) -> Option<TestBlock> {
     let parts = Parts::of(document.language(), document.rope(), document.tree()?)?;
     let reaches =
         |block: &TestBlock| block.parent.start <= region.range.start && region.range.end <= block.parent.end;
     let blocks = parts.tests.into_iter().filter(reaches);
-    blocks.max_by_key(|block| (block.parent.start, block.range.start))
+    let has_tests = |block: &TestBlock| {
+        let mut tests = document.chunks().iter().filter(|chunk| chunk.kind == ChunkKind::Test);
+        tests.any(|test| {
+            block
+                .body
+                .as_ref()
+                .is_some_and(|body| body.start <= test.range.start && test.range.end <= body.end)
+        })
+    };
+    blocks.max_by_key(|block| (block.parent.start, has_tests(block), block.range.start))
 }
 
 /// A block whose body is another file.
@@ -118,7 +133,7 @@ fn elsewhere(
     path: &str,
     home: &Block,
     existing: &dyn Fn(&str) -> Option<String>,
-) -> Destination {
+) -> Place {
     let testing = &document.language().testing;
     let (folder, file) = file::folder_and_file(path);
     let (stem, ending) = file::stem_and_ending(file);
@@ -140,11 +155,10 @@ fn elsewhere(
         },
     };
     let lead = gap(&above, testing.blank_lines) + &import;
-    Destination {
+    Place {
         path,
         existing,
         opening: opening(testing, ""),
-        language: document.language(),
         layout: Layout { above, lead, trail: "\n".to_owned(), below: String::new() },
     }
 }
@@ -172,12 +186,11 @@ fn opening(testing: &Testing, indent: &str) -> String {
 
 /// The blanks that the first visible line of `content` begins with; one step more than `outer` where there is none,
 /// or where it stands on the line of the opener.
-fn inner_indent(content: &str, outer: &str) -> String {
+fn inner_indent(content: &str, outer: &str, step: &str) -> String {
     let first = content.split(['\n', '\r']).skip(1).find(|line| !line.trim().is_empty());
     match first.map(|line| &line[..line.len() - line.trim_start().len()]) {
         Some(blanks) if blanks.len() > outer.len() => blanks.to_owned(),
-        _ if outer.contains('\t') => format!("{outer}\t"),
-        _ => format!("{outer}{STEP}"),
+        _ => format!("{outer}{step}"),
     }
 }
 

@@ -1,30 +1,31 @@
 //! Tests in a file of their own, as in Python: beside the tested file or in a folder of tests, the one that is there
 //! or the usual one, with an import of what is tested.
 
-use crate::edit::destination::{Destination, Layout, gap, is_imported, outermost, with_import};
+use crate::edit::destination::{Layout, Place, gap, is_imported, outermost, with_import};
 use crate::edit::region::Region;
 use crate::syntax::Language;
 use crate::syntax::language::testing::{File, Modules};
+use crate::syntax::parts::Parts;
 use crate::text::Document;
 
-pub fn destination(
+pub fn place(
     document: &Document,
     region: &Region,
     path: &str,
     home: &File,
     existing: &dyn Fn(&str) -> Option<String>,
-) -> Destination {
+) -> Place {
     let language = document.language();
     let testing = &language.testing;
-    let place = Place::of(home, path, existing);
-    let (test_path, text) = match place.is_test {
+    let tested = Tested::of(home, path, existing);
+    let (test_path, text) = match tested.is_test {
         // A test is tested where it stands.
         true => (path.to_owned(), Some(document.rope().to_string())),
-        false => place.test_file(existing),
+        false => tested.test_file(existing),
     };
     let above = text.clone().unwrap_or_default();
-    let import = match (outermost(document, region), &place.module) {
-        (Some(name), Some(module)) if !place.is_test => {
+    let import = match (outermost(document, region), &tested.module) {
+        (Some(name), Some(module)) if !tested.is_test => {
             let head = testing.import.replace("{module}", module);
             added_import(language, &above, &head, name)
         }
@@ -38,14 +39,26 @@ pub fn destination(
         }
         None => (above, String::new()),
     };
+    let (above, below) = match entry(language, &above) {
+        Some(at) if lead.is_empty() => (above[..at].to_owned(), above[at..].to_owned()),
+        _ => (above, String::new()),
+    };
     let lead = if lead.is_empty() { gap(&above, testing.blank_lines) } else { lead };
-    Destination {
+    let trail = if below.is_empty() { "\n".to_owned() } else { String::new() };
+    Place {
         path: test_path,
         existing: text,
         opening: testing.opening.replace("{name}", region.name.as_deref().unwrap_or_default()),
-        language,
-        layout: Layout { above, lead, trail: "\n".to_owned(), below: String::new() },
+        layout: Layout { above, lead, trail, below },
     }
+}
+
+/// Where the text ends but for what runs when the file is run: the blank lines above that belong to it.
+fn entry(language: &'static Language, text: &str) -> Option<usize> {
+    let document = Document::new(language, 0, text);
+    let entry = Parts::of(language, document.rope(), document.tree()?)?.entry?;
+    let above = text.get(..entry.start)?.trim_end();
+    (!above.is_empty()).then_some(above.len())
 }
 
 enum Import {
@@ -82,7 +95,7 @@ fn added_import(language: &'static Language, text: &str, pattern: &str, name: &s
 }
 
 /// A tested file among the folders of its project.
-struct Place<'a> {
+struct Tested<'a> {
     /// Names that its file of tests may have.
     names: Vec<String>,
     folders: &'static [&'static str],
@@ -97,7 +110,7 @@ struct Place<'a> {
     is_test: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Tested<'a> {
     fn of(home: &File, path: &'a str, existing: &dyn Fn(&str) -> Option<String>) -> Self {
         let (folder, file) = folder_and_file(path);
         let (stem, ending) = stem_and_ending(file);

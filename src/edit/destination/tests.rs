@@ -34,6 +34,7 @@ fn check(destination: &Destination, rest: &str, expected: Expect) {
         region: 0..0,
         text: &text,
         diagnostic: None,
+        tested: &destination.tested,
     };
     assert_eq!(guard(&change), Verdict::Apply, "{text}");
     expected.assert_eq(&format!("{}\n{}", destination.path, text.replace('\r', "␍")));
@@ -244,25 +245,26 @@ fn rust_takes_indentation_and_module_as_they_are() {
     assert_eq!(inner.opening, "        #[test]\n        fn ");
     check(
         &inner,
-        "d() {\n        }",
+        "d() {\n            assert!(double());\n        }",
         expect![[r#"
-        a.rs
-        mod a {
-            fn double() {}
+            a.rs
+            mod a {
+                fn double() {}
 
-            #[cfg(test)]
-            mod tests {
-                use super::*;
+                #[cfg(test)]
+                mod tests {
+                    use super::*;
 
-                #[test]
-                fn d() {
+                    #[test]
+                    fn d() {
+                        assert!(double());
+                    }
                 }
             }
-        }
 
-        #[cfg(test)]
-        mod tests {}
-    "#]],
+            #[cfg(test)]
+            mod tests {}
+        "#]],
     );
     // A module for tests of another module does not reach this function.
     let other = "fn double|() {}\n\nmod a {\n    mod tests {}\n}\n";
@@ -293,60 +295,131 @@ fn rust_takes_indentation_and_module_as_they_are() {
 #[test]
 fn rust_goes_where_the_module_is() {
     let text = "fn double|() {}\n\n#[cfg(test)]\nmod tests;\n";
-    let rest = "doubles() {}";
+    let rest = "doubles() {\n        assert!(double());\n    }";
     let there = [("src/a/tests.rs", "//! Cases.\n\nfn check() {}\n")];
     check(
         &place("rust", "src/a.rs", text, &there),
         rest,
         expect![[r#"
-        src/a/tests.rs
-        //! Cases.
+            src/a/tests.rs
+            //! Cases.
 
-        use super::*;
+            use super::*;
 
-        fn check() {}
+            fn check() {}
 
-        #[test]
-        fn doubles() {}
-    "#]],
+            #[test]
+            fn doubles() {
+                assert!(double());
+            }
+        "#]],
     );
     check(
         &place("rust", "src/a/mod.rs", text, &there),
         rest,
         expect![[r#"
-        src/a/tests.rs
-        //! Cases.
+            src/a/tests.rs
+            //! Cases.
 
-        use super::*;
+            use super::*;
 
-        fn check() {}
+            fn check() {}
 
-        #[test]
-        fn doubles() {}
-    "#]],
+            #[test]
+            fn doubles() {
+                assert!(double());
+            }
+        "#]],
     );
     check(
         &place("rust", "src/b.rs", text, &there),
         rest,
         expect![[r#"
-        src/b/tests.rs
-        use super::*;
+            src/b/tests.rs
+            use super::*;
 
-        #[test]
-        fn doubles() {}
-    "#]],
+            #[test]
+            fn doubles() {
+                assert!(double());
+            }
+        "#]],
     );
     check(
         &place("rust", "lib.rs", text, &[("tests/mod.rs", "use super::*;\r\n")]),
         rest,
         expect![[r#"
-        tests/mod.rs
-        use super::*;␍
-        ␍
-        #[test]␍
-        fn doubles() {}␍
-    "#]],
+            tests/mod.rs
+            use super::*;␍
+            ␍
+            #[test]␍
+            fn doubles() {␍
+                assert!(double());␍
+            }␍
+        "#]],
     );
+}
+
+/// A model writes tests as it has seen most of them: four spaces a level, and perhaps at none.
+#[test]
+fn answers_stand_as_the_file_does() {
+    let answer = |text: &str, rest: &str| {
+        let destination = place("rust", "a.rs", text, &[]);
+        let text = destination.place(&format!("{}{rest}", destination.opening)).unwrap();
+        text.rsplit_once("fn doubles").map(|(_, test)| format!("doubles{test}")).unwrap()
+    };
+    let in_tabs = "fn double|(x: u8) -> u8 {\n\tx * 2\n}\n";
+    let in_two = "fn double|(x: u8) -> u8 {\n  x * 2\n}\n";
+    let deep = "mod a {\n    fn double|() {}\n\n    #[cfg(test)]\n    mod tests {\n    }\n}\n";
+    let flat = "doubles() {\n    assert_eq!(double(2), 4);\n}";
+    let fenced = format!("{RUST}\n```\n\nThis test doubles.");
+    for (text, rest, expected) in [
+        (in_tabs, RUST, "doubles() {\n\t\tassert_eq!(double(2), 4);\n\t}\n}\n"),
+        (in_tabs, flat, "doubles() {\n\t\tassert_eq!(double(2), 4);\n\t}\n}\n"),
+        (in_two, flat, "doubles() {\n      assert_eq!(double(2), 4);\n  }\n}\n"),
+        (deep, RUST, "doubles() {\n            assert_eq!(double(2), 4);\n        }\n    }\n}\n"),
+        (deep, flat, "doubles() {\n            assert_eq!(double(2), 4);\n        }\n    }\n}\n"),
+        ("fn double|() {}\n", &fenced, "doubles() {\n        assert_eq!(double(2), 4);\n    }\n}\n"),
+        ("fn double|() {}\n", "doubles() {}", "doubles() {}\n}\n"),
+    ] {
+        assert_eq!(answer(text, rest), expected, "{text} {rest}");
+    }
+}
+
+/// Of several blocks the one with tests; what is only built for tests holds none, and what a test imports for itself
+/// reaches no other.
+#[test]
+fn rust_finds_the_tests() {
+    let tests = "#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n    fn a() {}\n}\n";
+    let with = |module: &str| format!("fn double|() {{}}\n\n{tests}\n{module}");
+    let own =
+        "fn double|() {}\n\nmod tests {\n    #[test]\n    fn a() {\n        use super::double;\n    }\n}\n";
+    for (text, above) in [
+        (with("#[cfg(test)]\nmod samples {\n    fn sample() {}\n}\n"), "    fn a() {}\n"),
+        (
+            with("#[cfg(any(test, feature = \"x\"))]\npub mod help {\n    fn sample() {}\n}\n"),
+            "    fn a() {}\n",
+        ),
+        (
+            own.to_owned(),
+            "mod tests {\n    use super::*;\n\n    #[test]\n    fn a() {\n        use super::double;\n    }\n",
+        ),
+    ] {
+        let destination = place("rust", "a.rs", &text, &[]);
+        let placed = destination.place(&format!("{}{RUST}", destination.opening)).unwrap();
+        assert!(placed.contains(&format!("{above}\n    #[test]\n    fn {RUST}")), "{placed}");
+    }
+}
+
+#[test]
+fn what_is_tested_has_names() {
+    for (language, text, names) in [
+        ("rust", "impl Price<u8> {\n    fn double|() {}\n}\n", &["double", "double", "Price", "u8"][..]),
+        ("rust", "mod a {\n    fn double|() {}\n}\n", &["double", "double"]),
+        ("python", "class A:\n    def double|(self): pass\n", &["double", "double", "A"]),
+        ("python", "x = 1\n\n\ndouble|()\n", &[]),
+    ] {
+        assert_eq!(place(language, "a", text, &[]).tested, names, "{text}");
+    }
 }
 
 #[test]
@@ -498,17 +571,17 @@ fn python_texts() {
             "from pkg.util import x as double\r\n\r\ndef test_double_2():\r\n\tx()\r\ndef test_double(): pass\r\n",
         ),
         expect![[r#"
-        tests/test_util.py
-        from pkg.util import x as double␍
-        ␍
-        def test_double_2():␍
-        	x()␍
-        def test_double(): pass␍
-        ␍
-        ␍
-        def test_double_3():␍
-            assert double(2) == 4␍
-    "#]],
+            tests/test_util.py
+            from pkg.util import x as double␍
+            ␍
+            def test_double_2():␍
+            	x()␍
+            def test_double(): pass␍
+            ␍
+            ␍
+            def test_double_3():␍
+            	assert double(2) == 4␍
+        "#]],
     );
     python(
         double,
@@ -525,6 +598,46 @@ fn python_texts() {
         def test_double():
             assert double(2) == 4
     "#]],
+    );
+    // Above what runs when the file is run; not what a function or a check of types imports for itself.
+    python(
+        double,
+        Some(
+            "import unittest\n\n\ndef test_a():\n    from pkg.util import double\n\n\nif __name__ == \"__main__\":\n    unittest.main()\n",
+        ),
+        expect![[r#"
+            tests/test_util.py
+            import unittest
+            from pkg.util import double
+
+
+            def test_a():
+                from pkg.util import double
+
+
+            def test_double():
+                assert double(2) == 4
+
+
+            if __name__ == "__main__":
+                unittest.main()
+        "#]],
+    );
+    python(
+        double,
+        Some("from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n\tfrom pkg.util import double\n"),
+        expect![[r#"
+            tests/test_util.py
+            from typing import TYPE_CHECKING
+            from pkg.util import double
+
+            if TYPE_CHECKING:
+            	from pkg.util import double
+
+
+            def test_double():
+            	assert double(2) == 4
+        "#]],
     );
     // The module has the name of the function.
     let same = [("tests/test_double.py", "from double import half\n")];
@@ -545,31 +658,33 @@ fn python_texts() {
 #[test]
 fn names_that_are_taken_get_a_number() {
     let text = "fn double|() {}\n#[cfg(test)]\nmod tests {\n    use super::*;\n    #[test]\n    fn a() {}\n    #[test]\n    fn a_2() {}\n}\n";
-    let rest = "a() {}\n\n    #[test]\n    fn a() {}\n\n    #[test]\n    fn é() {}";
+    let rest = "a() {\n        assert!(double());\n    }\n\n    #[test]\n    fn a() {}\n\n    #[test]\n    fn é() {}";
     check(
         &place("rust", "a.rs", text, &[]),
         rest,
         expect![[r#"
-        a.rs
-        fn double() {}
-        #[cfg(test)]
-        mod tests {
-            use super::*;
-            #[test]
-            fn a() {}
-            #[test]
-            fn a_2() {}
+            a.rs
+            fn double() {}
+            #[cfg(test)]
+            mod tests {
+                use super::*;
+                #[test]
+                fn a() {}
+                #[test]
+                fn a_2() {}
 
-            #[test]
-            fn a_3() {}
+                #[test]
+                fn a_3() {
+                    assert!(double());
+                }
 
-            #[test]
-            fn a_4() {}
+                #[test]
+                fn a_4() {}
 
-            #[test]
-            fn é() {}
-        }
-    "#]],
+                #[test]
+                fn é() {}
+            }
+        "#]],
     );
 }
 
@@ -646,6 +761,7 @@ proptest! {
             region: from..to,
             text: &new,
             diagnostic: Some(from..to),
+            tested: &[],
         };
         guard(&change);
         change.region = 0..old.len();

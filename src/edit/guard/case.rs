@@ -1,10 +1,12 @@
 //! A change as the guards look at it: both texts, and what of each may differ.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::edit::Yield;
 use crate::edit::guard::instruction::Asked;
 use crate::edit::guard::{Change, Guard, Refusal};
+use crate::edit::hunk::{self, lines::Line};
 use crate::syntax::lines;
 use crate::syntax::parts::Parts;
 use crate::syntax::skeleton::Skeleton;
@@ -23,6 +25,7 @@ pub struct Side<'a> {
     pub text: String,
     /// The region of a rewrite, the smallest difference of an addition: bytes of `text`, whole characters.
     pub region: Range<usize>,
+    parts: OnceCell<Option<Parts>>,
 }
 
 impl<'a> Case<'a> {
@@ -49,15 +52,17 @@ impl<'a> Case<'a> {
                             changed, or ask for less.";
             return Err(Refusal::new(Guard::Invariant, sentence));
         }
+        let side = |document, text: String| Side {
+            document,
+            region: above..text.len() - below,
+            text,
+            parts: OnceCell::new(),
+        };
         Ok(Self {
             change,
             asked: Asked::of(change.instruction),
-            old: Side { document: change.document, region: above..old.len() - below, text: old },
-            new: Side {
-                document: new,
-                region: above..change.text.len() - below,
-                text: change.text.to_owned(),
-            },
+            old: side(change.document, old),
+            new: side(new, change.text.to_owned()),
         })
     }
 }
@@ -67,20 +72,48 @@ impl Side<'_> {
         self.text.get(self.region.clone()).unwrap_or_default()
     }
 
-    /// `None` where the language or the size of the text allows no judgement by trees.
-    pub fn skeleton(&self) -> Option<Skeleton> {
-        Some(Skeleton::of(self.document.rope(), self.document.tree()?, &self.parts()?))
+    /// The text above the region and below it.
+    pub fn outside(&self) -> [&str; 2] {
+        let Range { start, end } = self.region.clone();
+        [0..start, end..self.text.len()].map(|range| self.text.get(range).unwrap_or_default())
     }
 
-    pub fn parts(&self) -> Option<Parts> {
-        Parts::of(self.document.language(), self.document.rope(), self.document.tree()?)
+    /// `None` where the language or the size of the text allows no judgement by trees.
+    pub fn skeleton(&self) -> Option<Skeleton> {
+        Some(Skeleton::of(self.document.rope(), self.document.tree()?, self.parts()?))
+    }
+
+    /// `None` where the language says nothing about them, or it takes too long to find them all.
+    pub fn parts(&self) -> Option<&Parts> {
+        let find = || Parts::of(self.document.language(), self.document.rope(), self.document.tree()?);
+        self.parts.get_or_init(find).as_ref()
     }
 
     /// The text of the line of `offset`, for a sentence, and its number as editors print it.
     pub fn quote(&self, offset: usize) -> String {
+        let (rope, line) = (self.document.rope(), self.line(offset));
+        format!("`{}` (line {line})", lines::text(rope, line - 1).trim())
+    }
+
+    /// The number of the line of `offset`, as editors print it.
+    pub fn line(&self, offset: usize) -> usize {
         let rope = self.document.rope();
-        let line = rope.byte_to_line(lines::floor(rope, offset));
-        format!("`{}` (line {})", lines::text(rope, line).trim(), line + 1)
+        rope.byte_to_line(lines::floor(rope, offset)) + 1
+    }
+
+    /// The comments of the text, in order; of them those that are no documentation. Where nothing is known of the
+    /// language but how its comments begin, what follows that on a line.
+    pub fn comments(&self) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+        if let Some(parts) = self.parts() {
+            return (parts.comments.clone(), parts.remarks.clone());
+        }
+        let language = self.document.language();
+        let Some(opener) = language.line_comment.filter(|_| language.grammar.is_none()) else {
+            return (Vec::new(), Vec::new());
+        };
+        let comment = |line: Line| Some(line.start + line.text.rfind(opener)?..line.start + line.text.len());
+        let comments: Vec<_> = hunk::lines::lines(&self.text).into_iter().filter_map(comment).collect();
+        (comments.clone(), comments)
     }
 }
 

@@ -29,14 +29,14 @@ guards! {
     Model "model" "there is no model that can answer",
     Fit "fit" "the code and the answer would not fit the model's context",
     Truncated "truncated" "the answer was cut off at its limit",
-    Malformed "malformed" "the answer does not say what to change",
+    Malformed "malformed" "the answer does not say what to change, or has characters that cannot be seen",
     Elision "elision" "the answer leaves code out and does not say clearly which",
     Outside "outside" "the answer names a file that must not be touched",
     Stale "stale" "the code was changed while the answer was made",
     Empty "empty" "there is nothing to work on, or the answer is empty",
     Syntax "syntax" "the change would add a syntax error",
-    Invariant "invariant" "the change does more than the action may",
-    Loss "loss" "the change would remove a named symbol or much of the code",
+    Invariant "invariant" "the change does more than the action may, or not what it is for",
+    Loss "loss" "the change would remove a named symbol, a comment or much of the code, or leave a stub of it",
     Confirm "confirm" "nothing is doubted, but you want to see such an edit before it is made",
 }
 

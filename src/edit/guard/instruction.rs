@@ -30,6 +30,16 @@ pub fn names(instruction: &str, name: &str) -> bool {
     words(instruction).any(|word| word == name)
 }
 
+/// The two names of an instruction that says "rename this to that".
+pub fn renaming(instruction: &str) -> Option<(&str, &str)> {
+    let words: Vec<_> = words(instruction).collect();
+    let at = words.iter().position(|word| word.eq_ignore_ascii_case("rename"))?;
+    match words.get(at + 1..)? {
+        [from, to, name, ..] if ["to", "into", "as"].contains(to) => Some((from, name)),
+        _ => None,
+    }
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
@@ -50,6 +60,9 @@ mod tests {
         ] {
             assert_eq!(Asked::of(instruction), asked, "{instruction}");
         }
+        assert_eq!(renaming("Please rename `a` to `b_2`, all of it."), Some(("a", "b_2")));
+        assert_eq!(renaming("Rename the variable a to b"), None);
+        assert_eq!(renaming("rename a"), None);
         assert!(names("give a::run a limit", "run") && !names("give a_run a limit", "run"));
     }
 }

@@ -1,7 +1,7 @@
 //! Whether code went missing that nobody asked to remove: what a model leaves out when it is lazy.
 
 use crate::edit::Yield;
-use crate::edit::guard::case::Case;
+use crate::edit::guard::case::{Case, Side};
 use crate::edit::guard::instruction::Asked;
 use crate::edit::guard::symbols::{Symbol, symbols};
 use crate::edit::guard::{Guard, Verdict, invariant};
@@ -28,6 +28,13 @@ pub fn check(case: &Case) -> Verdict {
             "The change removes {}{more}. If that was not asked for, write the whole of the chosen code again, with \
              nothing left out.",
             shown.join(", ")
+        );
+        return Verdict::Confirm(Guard::Loss, sentence);
+    }
+    if let Some(at) = hollowed(case) {
+        let sentence = format!(
+            "The change puts a stub in place of code: {}. If that was not asked for, write all of the code.",
+            case.new.quote(at)
         );
         return Verdict::Confirm(Guard::Loss, sentence);
     }
@@ -59,4 +66,43 @@ fn gone(case: &Case) -> Vec<Symbol> {
     };
     gone.retain(|symbol| symbol.kind != ChunkKind::Item || !still_written(&symbol.name));
     gone
+}
+
+/// Where a function that was written before is left to be written: it has more stubs in it than it had.
+fn hollowed(case: &Case) -> Option<usize> {
+    let (before, after) = (Stubs::of(&case.old), Stubs::of(&case.new));
+    let is_hollow = |(path, _): &&(Vec<String>, usize)| {
+        // Of a function that came to it nobody knows what it is to do.
+        let known = before.functions.iter().filter(|other| *other == path).count();
+        let more = after.functions.iter().filter(|other| *other == path).count().saturating_sub(known);
+        known > 0 && after.count(path) > before.count(path) + more
+    };
+    after.stubs.iter().find(is_hollow).map(|(_, at)| *at)
+}
+
+/// The functions of a text and what in them is still to be written.
+struct Stubs {
+    functions: Vec<Vec<String>>,
+    /// Each with the path of its function, and where it begins.
+    stubs: Vec<(Vec<String>, usize)>,
+}
+
+impl Stubs {
+    fn of(side: &Side) -> Self {
+        let mut functions = symbols(side.document);
+        functions.retain(Symbol::is_function);
+        let chunks = side.document.chunks();
+        let holder = |at: usize| {
+            let holds =
+                |symbol: &&Symbol| chunks.get(symbol.chunk).is_some_and(|chunk| chunk.range.contains(&at));
+            functions.iter().rfind(holds).map(|symbol| symbol.path.clone())
+        };
+        let stubs = side.parts().map_or(&[][..], |parts| &parts.stubs);
+        let stubs = stubs.iter().filter_map(|stub| Some((holder(stub.start)?, stub.start))).collect();
+        Self { stubs, functions: functions.into_iter().map(|symbol| symbol.path).collect() }
+    }
+
+    fn count(&self, path: &[String]) -> usize {
+        self.stubs.iter().filter(|(other, _)| other == path).count()
+    }
 }

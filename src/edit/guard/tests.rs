@@ -35,6 +35,8 @@ fn verdict(language: &str, action: Action, instruction: &str, old: &str, new: &s
         region: start..end,
         text: &text,
         diagnostic,
+        // What a test of ours tests.
+        tested: &["f".to_owned(), "Holder".to_owned()],
     })
 }
 
@@ -139,27 +141,60 @@ fn documentation_changes_no_code() {
 #[test]
 fn a_test_is_added_and_nothing_else() {
     use Action::UnitTest;
-    let test = "#[test]\nfn works() {}";
+    let test = "#[test]\nfn works() {\n    assert!(f());\n}";
     rust(UnitTest, "fn f() {}\n||", test, "");
     rust(UnitTest, "||", test, "");
-    rust(UnitTest, "mod tests {\n    #[test]\n    fn a() {}\n||}\n", "\n    #[test]\n    fn b() {}\n", "");
-    rust(
-        UnitTest,
-        "mod tests {\n    #[test]\n    fn a() {}\n||}\n",
-        "\n    #[test]\n    fn a() {}\n",
-        "invariant?",
-    );
+    let block = "mod tests {\n    #[test]\n    fn a() {}\n||}\n";
+    rust(UnitTest, block, "\n    #[test]\n    fn b() { assert!(f()) }\n", "");
+    rust(UnitTest, block, "\n    #[test]\n    fn a() { assert!(f()) }\n", "invariant?");
     // The same name in another module is no clash.
     rust(UnitTest, "mod a {\n    #[test]\n    fn works() {}\n}\n||", test, "");
-    rust(UnitTest, "fn f() {}\n||", "fn works() {}", "invariant?");
+    rust(UnitTest, "fn f() {}\n||", "fn works() { assert!(f()); }", "invariant?");
     rust(UnitTest, "fn f() {}\n||", "#[cfg(test)]\nmod tests {}", "invariant?");
     rust(UnitTest, "fn f() {}\n|fn g() {}|\n", test, "invariant?");
     rust(UnitTest, "fn f() {}\n||", "#[test]\nfn works() {", "syntax");
-    python(UnitTest, "import a\n||", "\n\ndef test_f():\n    a.f()\n", "");
-    python(UnitTest, "import a\n||", "\n\nclass TestF:\n    def test_f(self):\n        a.f()\n", "");
-    python(UnitTest, "import a\n||", "\n\nclass TestF:\n    def check(self):\n        a.f()\n", "invariant?");
-    python(UnitTest, "def test_f(): pass\n||", "def test_f():\n    a.f()\n", "invariant?");
-    python(UnitTest, "def test_f(): pass\n||", "def f():\n    a.f()\n", "invariant?");
+    python(UnitTest, "import a\n||", "\n\ndef test_f():\n    assert a.f()\n", "");
+    python(UnitTest, "import a\n||", "\n\nclass TestF:\n    def test_f(self):\n        assert a.f()\n", "");
+    python(
+        UnitTest,
+        "import a\n||",
+        "\n\nclass TestF:\n    def check(self):\n        assert a.f()\n",
+        "invariant?",
+    );
+    python(UnitTest, "def test_f(): pass\n||", "def test_f():\n    assert a.f()\n", "invariant?");
+    python(UnitTest, "def test_f(): pass\n||", "def f():\n    assert a.f()\n", "invariant?");
+}
+
+/// What no compiler says here, and what can be told all the same.
+#[test]
+fn a_test_tests_what_it_is_for() {
+    use Action::UnitTest;
+    let in_rust = |body: &str, expected: &str| {
+        let old = "fn f() -> u8 { 1 }\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n||}\n";
+        rust(UnitTest, old, &format!("\n    #[test]\n    fn works() {{ {body}\n"), expected);
+    };
+    in_rust("assert_eq!(f(), 1); }", "");
+    in_rust("Holder::new().check(); }", "");
+    in_rust("assert_eq!(1 + 1, 2); }", "invariant?");
+    in_rust("assert_eq!(\"f\", \"f\"); // f\n }", "invariant?");
+    in_rust("f(); }", "invariant?");
+    in_rust("f()?; }", "");
+    in_rust("}", "invariant?");
+    in_rust("let f = 1; assert_eq!(f, 1); }\n    fn f() -> u8 { 1 }", "invariant?");
+    // Out of the module, which the last bracket was to end.
+    in_rust("assert_eq!(f(), 1); }\n}\n\nfn other() {", "invariant?");
+    rust(UnitTest, "||", "#[test]\n#[should_panic]\nfn works() { f(); }", "");
+    rust(UnitTest, "||", "#[test]\nfn f() { assert!(true); }", "invariant?");
+    let in_python = |body: &str, expected: &str| {
+        python(UnitTest, "from a import f\n||", &format!("\n\ndef test_f():\n    {body}\n"), expected);
+    };
+    in_python("assert f() == 1", "");
+    in_python("with pytest.raises(E):\n        f()", "");
+    in_python("assert 1 == 1", "invariant?");
+    in_python("f()", "invariant?");
+    in_python("pass", "invariant?");
+    in_python("assert f() == 1\n\n\ndef f():\n    return 1", "invariant?");
+    python(UnitTest, "||", "from a import f\n\n\ndef test_f():\n    assert True\n", "invariant?");
 }
 
 #[test]
@@ -177,6 +212,17 @@ fn a_rename_changes_names() {
     rename("python", "|def f(a):\n    return 'a'|", "def f(b):\n    return 'b'", "invariant?");
     rename("python", "|def f(a):\n    return a|", "def f(b):\n    return b + 1", "invariant?");
     rename("lua", "|f(a)|", "f(b)", "invariant?");
+    // Two things would have one name; one thing two.
+    rename("rust", "|fn f(a: A, b: A) { a.c(b) }|", "fn f(b: A, b: A) { b.c(b) }", "invariant?");
+    rename("rust", "|fn f(a: A) { a.c(a) }|", "fn f(b: A) { b.c(a) }", "invariant?");
+    // A field is no variable, nor is what stands elsewhere.
+    rename("rust", "|fn f(a: A) { self.a = a; }|", "fn f(b: A) { self.a = b; }", "");
+    rename("python", "|def f(a):\n    self.a = g(a=a)|", "def f(b):\n    self.a = g(a=b)", "");
+    rename("python", "b = a\n|def f(a):\n    return a|", "def f(b):\n    return b", "");
+    // Not what was asked for; and what others call by the old name.
+    rename("python", "|def f(a, c):\n    return a|", "def f(a, d):\n    return a", "invariant?");
+    rename("python", "|def a():\n    return 1|\nx = a()\n", "def b():\n    return 1", "invariant?");
+    rename("python", "|def a():\n    return 1|\nx = y()\n", "def b():\n    return 1", "");
 }
 
 #[test]
@@ -244,6 +290,14 @@ fn a_refactoring_keeps_what_others_see() {
     let named =
         verdict("rust", Refactor, "give f::run a limit", "|pub fn run() {}|", "pub fn run(limit: u8) {}");
     assert_eq!(named, Verdict::Apply);
+    // Not public, but called from elsewhere in the file.
+    rust(
+        Refactor,
+        "|fn f(a: u8) -> u8 { return a; }|\nfn g() { f(1); }",
+        "fn f(a: u16) -> u16 { a }",
+        "invariant?",
+    );
+    rust(Refactor, "|fn f(a: u8) -> u8 { return a; }|\nfn g() { f(1); }", "fn f(a: u8) -> u8 { a }", "");
     // Asked for freely, the person knows.
     rust(Action::Edit, "|pub fn f() {}|", "pub fn f(a: u8) {}", "");
 }
@@ -318,6 +372,7 @@ fn a_change_stays_in_its_region() {
             region: region.clone(),
             text,
             diagnostic: Some(0..usize::MAX),
+            tested: &[],
         };
         assert_eq!(said(&check(&change)), expected, "{region:?} {text:?}");
     }
@@ -351,4 +406,100 @@ fn once() {
         "    @property\n    def x(self):\n        return 1\n\n    @x.setter\n    def x(self, to):\n        pass",
         "",
     );
+}
+
+#[test]
+fn what_is_there_is_not_written_again() {
+    use Action::Edit;
+    let old = "def f():\n    first = 1\n    second = 2\n    third = 3\n    return third\n\n|x = 1|\n";
+    let copy = "    first = 1\n    second = 2\n    third = 3\n    return third";
+    python(Edit, old, &format!("if x:\n{copy}"), "invariant?");
+    python(Edit, old, "if x:\n    first = 1\n    second = 2\n    third = 3", "");
+    // It was there before.
+    python(
+        Edit,
+        &format!("{}|\n", old.replace("x = 1|\n", &format!("if x:\n{copy}"))),
+        &format!("if y:\n{copy}"),
+        "",
+    );
+    let rows = |count: usize| "    1, 2,\n".repeat(count);
+    python(Edit, "|x = [\n    1, 2,\n]|\n", &format!("x = [\n{}]", rows(5)), "");
+    python(Edit, "|x = [\n    1, 2,\n]|\n", &format!("x = [\n{}]", rows(6)), "invariant?");
+    python(Edit, &format!("|x = [\n{}]|\n", rows(9)), &format!("x = [\n{}    3]", rows(9)), "");
+}
+
+#[test]
+fn code_that_is_left_out_is_refused() {
+    use Action::Edit;
+    let old = "|fn f() { a(); b(); }|\n";
+    for (new, expected) in [
+        ("fn f() { a(); b(); } // As it was.", ""),
+        ("fn f() { a(); /* ... */ }", "elision"),
+        ("fn f() { a(); } // ... existing code ...", "elision"),
+        ("fn f() {\n    a();\n    /* rest of\n     * the code */\n}", "elision"),
+        ("/// ... existing code ...\nfn f() { a(); b(); c(); }", ""),
+        ("fn f() { a(); b(\"// ... existing code ...\"); }", ""),
+    ] {
+        rust(Edit, old, new, expected);
+    }
+    python(Edit, "|def f():\n    return 1|\n", "def f():\n    pass  # existing code", "elision");
+    // It was there before.
+    rust(Edit, "|fn f() { /* ... */ a(); }|\n", "fn f() { /* ... */ b(); }", "");
+    rust(Action::UnitTest, "||", "#[test]\nfn t() { assert!(f()); } // ... same as above ...", "elision");
+    // Without a grammar too.
+    assert_eq!(said(&verdict("lua", Edit, "", "|f()|\n", "f() -- ... rest unchanged ...")), "elision");
+    assert_eq!(said(&verdict("lua", Edit, "", "|f()|\n", "g() -- The rest.")), "");
+}
+
+#[test]
+fn a_stub_is_no_code() {
+    use Action::Edit;
+    let rust = |new: &str, expected: &str| rust(Edit, "|fn f() { a(); }\nfn g() {}|\n", new, expected);
+    rust("fn f() { todo!() }\nfn g() {}", "loss?");
+    rust("fn f() {}\nfn g() {}", "loss?");
+    rust("fn f() { a(); unimplemented!() }\nfn g() {}", "loss?");
+    rust("fn f() { a(); }\nfn g() { /* Nothing. */ }\nfn h() { todo!() }", "");
+    let python = |new: &str, expected: &str| python(Edit, "|def f(a):\n    return a|\n", new, expected);
+    python("def f(a):\n    pass", "loss?");
+    python("def f(a):\n    \"\"\"As it is.\"\"\"\n    ...", "loss?");
+    python("def f(a):\n    raise NotImplementedError", "loss?");
+    python("def f(a):\n    raise NotImplementedYet", "");
+    python("class E(Exception):\n    pass\n\n\ndef f(a):\n    return a", "");
+}
+
+#[test]
+fn a_comment_stays_with_its_code() {
+    let check = |action, instruction: &str, new: &str, expected: &str| {
+        let old = "|def f():\n    # NB: first.\n    a()\n    b()  # type: ignore\n    return 1|\n";
+        assert_eq!(said(&verdict("python", action, instruction, old, new)), expected, "{new}");
+    };
+    let refactor = |new: &str, expected: &str| check(Action::Refactor, "", new, expected);
+    refactor("def f():\n    # NB: first.\n    a()\n    b()  # type: ignore\n    return 2", "");
+    refactor("def f():\n    a()\n    b()  # type: ignore\n    return 2", "loss?");
+    refactor("def f():\n    # NB: first.\n    a()\n    b()\n    return 2", "loss?");
+    // In other words, with other code, or with its code.
+    refactor("def f():\n    # Comes first.\n    a()\n    b()  # type: ignore\n    return 2", "");
+    refactor("def f():\n    # NB: first.\n    a(b())\n    return 1  # type: ignore", "");
+    refactor("def f():\n    return c()", "");
+    check(Action::Edit, "Remove the comments.", "def f():\n    a()\n    b()\n    return 1", "");
+    check(Action::Document, "", "def f():\n    \"\"\"One.\"\"\"\n    a()\n    b()\n    return 1", "loss?");
+    // A comment that becomes documentation.
+    rust(Action::Document, "|// Doubles.\nfn f() {}|\n", "/// Doubles.\nfn f() {}", "");
+    rust(Action::Document, "|// Doubles.\nfn f() {}|\n", "/// Twice.\nfn f() {}", "");
+    rust(Action::Edit, "|// SAFETY: it is.\nunsafe { f() }|\n", "unsafe { f() }", "loss?");
+    assert_eq!(said(&verdict("lua", Action::Edit, "", "|-- NB: first.\nf()\ng()|\n", "f()\nh()")), "loss?");
+}
+
+#[test]
+fn what_cannot_be_seen_is_not_added() {
+    for unseen in ['\0', '\u{1b}', '\u{85}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{fffd}'] {
+        let old = format!("|x = 'a'|\ny = '{unseen}'\n");
+        let found = verdict("python", Action::Edit, "", &old, &format!("x = 'a{unseen}'"));
+        assert_eq!(said(&found), "malformed", "{unseen:?}");
+        // What was there may stay.
+        let there =
+            verdict("python", Action::Edit, "", &format!("|x = '{unseen}'|\n"), &format!("y = '{unseen}'"));
+        assert_ne!(said(&there), "malformed", "{unseen:?}");
+    }
+    python(Action::Edit, "|x = 'a'|\n", "x = 'é\u{301}🦀\u{200d}🦀\u{200f}\tא'", "");
 }

@@ -36,10 +36,10 @@ pub fn indent(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// Nothing follows a last line end: `"a\n"` is one line, `""` is none.
+/// Nothing follows a last line end: `"a\n"` is one line, `""` is none. A byte order mark is no part of the first one.
 pub fn lines(text: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    let mut start = 0;
+    let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     while let Some(at) = text[start..].find(['\n', '\r']) {
         let end = start + at;
         let rest = &text[end..];
@@ -65,4 +65,9 @@ pub fn trim<'l, 'a>(lines: &'l [Line<'a>]) -> &'l [Line<'a>] {
     let first = lines.iter().position(|line| !line.is_blank()).unwrap_or(lines.len());
     let last = lines.iter().rposition(|line| !line.is_blank()).map_or(first, |last| last + 1);
     &lines[first..last]
+}
+
+/// `text` with each of its lines, counted from 0, made another one; line ends stay.
+pub fn each(text: &str, change: impl Fn(usize, &Line) -> String) -> String {
+    lines(text).iter().enumerate().map(|(row, line)| change(row, line) + line.newline).collect()
 }

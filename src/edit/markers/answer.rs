@@ -68,6 +68,10 @@ pub enum Fault {
     SeveralEdits,
     /// A file is named where one region was asked for.
     AnotherFile,
+    /// Thoughts that have no end.
+    Thoughts,
+    /// A diff, of code that is not the region's.
+    Diff,
 }
 
 /// Lines to find in the text as it was shown, and what stands there instead; both with their line ends.

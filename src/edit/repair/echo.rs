@@ -9,8 +9,8 @@
 use crate::edit::hunk::lines::{Line, lines};
 use crate::edit::repair::{Step, Surroundings};
 
-/// Lines of an echo that are looked for.
-const LONGEST: usize = 50;
+/// Lines of an echo that are looked for: more than an answer has.
+const LONGEST: usize = 1000;
 
 /// The body after each step that takes something off.
 pub fn strip(body: &str, around: &Surroundings) -> Vec<(Step, String)> {

@@ -1,4 +1,4 @@
-//! Comments that stand for code: `// ... existing code ...`, `# rest unchanged`.
+//! Comments that stand for code: `// ... existing code ...`, `# rest unchanged`; and dots, with a comment or without.
 //!
 //! Where the model leaves code out, the original has it: it is put back if what stands next to the comment is found
 //! there exactly once, and refused otherwise. Nothing is guessed, and a comment that the original has too is a comment.
@@ -51,17 +51,23 @@ const FILLING: [&str; 34] = [
 ];
 
 /// Without dots, these do.
-const PHRASES: [&str; 9] = [
+const PHRASES: [&str; 12] = [
     "unchanged",
     "unmodified",
+    "no changes",
     "existing code",
+    "previous code",
     "rest of",
     "rest is",
     "remaining code",
     "remains the same",
     "stays the same",
+    "same as before",
     "for brevity",
 ];
+
+/// Statements that do nothing, before a comment that says what they stand for.
+const NOTHING: [&str; 3] = ["pass", "...", "…"];
 
 /// More than so many in one body are no habit but a program that writes such comments.
 const MOST: usize = 64;
@@ -95,6 +101,35 @@ pub fn is_elision(line: &str) -> bool {
         || PHRASES.iter().any(|part| joined.contains(part))
 }
 
+/// Whether a comment, whatever its words, begins and ends with dots.
+pub fn is_dotted(line: &str) -> bool {
+    let text = line.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | '…'));
+    let has = |text: &str, end: fn(&str, &str) -> bool| end(text, "...") || end(text, "…");
+    text.contains(char::is_alphanumeric)
+        && has(text, |a, b| a.starts_with(b))
+        && has(text, |a, b| a.ends_with(b))
+}
+
+/// Whether `line` does nothing, and says that it stands for code.
+fn is_nothing(line: &str) -> bool {
+    let line = line.trim();
+    let rest = NOTHING.iter().find_map(|nothing| line.strip_prefix(nothing));
+    rest.is_some_and(|rest| rest.starts_with(' ') && is_elision(rest))
+}
+
+/// Whether row `row` of `lines` is three dots beside other code: alone in a block, or below its docstring, they are
+/// what Python has for a body to come.
+fn is_bare(lines: &[Line], row: usize) -> bool {
+    let is_sibling = |other: &&Line| {
+        let is_string = other.text.trim_end().ends_with("\"\"\"");
+        other.indent() == lines[row].indent() && !is_string
+    };
+    let mut above = lines[..row].iter().rev().filter(|line| !line.is_blank());
+    let mut below = lines[row + 1..].iter().filter(|line| !line.is_blank());
+    NOTHING[1..].contains(&lines[row].text.trim())
+        && (above.next().filter(is_sibling).is_some() || below.next().filter(is_sibling).is_some())
+}
+
 /// Whether `line` stands for code in what is looked for: there three dots alone do so too.
 pub fn is_gap(line: &str) -> bool {
     matches!(line.trim(), "..." | "…") || is_elision(line)
@@ -104,8 +139,12 @@ pub fn is_gap(line: &str) -> bool {
 pub fn splice(body: &str, original: &str) -> Result<Option<(String, usize)>, Refusal> {
     let (new, old) = (lines(body), lines(original));
     let known: HashSet<_> = old.iter().map(|line| line.text.trim()).collect();
-    let is_left_out = |line: &Line| is_elision(line.text) && !known.contains(line.text.trim());
-    let gaps: Vec<_> = (0..new.len()).filter(|row| is_left_out(&new[*row])).collect();
+    let stands_for_code = |row: usize| {
+        let line = new[row].text;
+        is_elision(line) || is_nothing(line) || is_bare(&new, row)
+    };
+    let is_left_out = |row: &usize| stands_for_code(*row) && !known.contains(new[*row].text.trim());
+    let gaps: Vec<_> = (0..new.len()).filter(is_left_out).collect();
     let Some(first) = gaps.first() else {
         return Ok(None);
     };

@@ -4,7 +4,7 @@
 //! (the model began to write after the indentation it was given) is told from one that was moved as a whole by how its
 //! other lines stand to the region's. A body that cannot be moved uniformly is left as it is.
 
-use crate::edit::hunk::lines::{Line, lines};
+use crate::edit::hunk::lines::{Line, each, lines};
 use crate::edit::repair::indent::{Shift, Style, restyle as restyle_line};
 use crate::edit::repair::{Step, Surroundings};
 
@@ -69,10 +69,4 @@ impl<'a> Shape<'a> {
             rest: rest.min_by_key(|indent| indent.len()),
         })
     }
-}
-
-fn each(text: &str, change: impl Fn(usize, &Line) -> String) -> String {
-    let lines = lines(text);
-    let changed = lines.iter().enumerate().map(|(row, line)| change(row, line) + line.newline);
-    changed.collect()
 }

@@ -47,6 +47,68 @@ fn a_fence_is_taken_off_unless_the_region_has_one() {
 }
 
 #[test]
+fn habits_of_a_chat_are_undone() {
+    let file = "«fn a() {\n    b();\n}\n»";
+    let done = "fn a() {\n    c();\n}\n";
+    for (body, steps, expected) in [
+        ("<think>\nfn?\n</think>\n\nfn a() {\n    c();\n}\n", "Thoughts", done),
+        ("<think>\nfn a() {\n    c();\n}\n", "malformed", ""),
+        ("Here:\n```rust\nfn a() {\n    c();\n}\n```\nShorter.\n", "Prose", done),
+        // What is said has code in it, or the fence has none; two fences.
+        ("fn a() {\n```\n    b();\n```\n", "", "fn a() {\n```\n    b();\n```\n"),
+        ("Run:\n```\nmake\n```\nx\n", "", "Run:\n```\nmake\n```\nx\n"),
+        (" fn a() {\n-    b();\n+    c();\n }\n", "Signs", done),
+        ("--- a\n+++ b\n@@ -1,3 +1,3 @@\n fn a() {\n-    b();\n+    c();\n }\n", "Signs", done),
+        ("+fn a() {\n+    c();\n+}\n", "Signs", done),
+        (" fn z() {\n-    b();\n+    c();\n }\n", "malformed", ""),
+        ("-    b();\n+    c();\n", "malformed", ""),
+        ("1 fn a() {\n2     c();\n3 }\n", "Numbers", done),
+        ("  9 | fn a() {\n 10 |     c();\n 11 | }\n", "Numbers", done),
+        ("1: fn a() {\n2:     c();\n4: }\n", "", "1: fn a() {\n2:     c();\n4: }\n"),
+        ("fn a() {\n    c(1 &lt; 2 &amp;&amp; 3);\n}\n", "Entities", "fn a() {\n    c(1 < 2 && 3);\n}\n"),
+        ("fn a() {\n    c(\"&lt;\");\n}\n", "", "fn a() {\n    c(\"&lt;\");\n}\n"),
+        ("fn a() -> B {\n    c(1 &lt; 2);\n}\n", "", "fn a() -> B {\n    c(1 &lt; 2);\n}\n"),
+    ] {
+        check(file, body, steps, expected);
+    }
+    for (file, body) in [
+        ("«- a\n+ b\n»", "- a\n+ c\n"),
+        ("«1 a\n2 b\n»", "1 a\n2 c\n"),
+        ("«a &lt; b\n»", "a &lt; c\n"),
+        ("«<think>a\n»", "<think>b\n"),
+        ("x = (\n«    a\n    + b\n»)\n", "    a\n    + c\n"),
+    ] {
+        let (text, steps) = shown(file, body);
+        assert!(
+            text.contains(body) && steps.is_empty(),
+            "{body:?} is its own kind of text: {text:?} {steps}"
+        );
+    }
+}
+
+/// A byte order mark is the file's, whatever the model makes of its first line.
+#[test]
+fn a_mark_at_the_start_stays() {
+    let mark = '\u{feff}';
+    for body in ["b\n", "\u{feff}b\n", "```\nb\n```\n"] {
+        assert_eq!(shown(&format!("«{mark}a\n»c\n"), body).0, format!("{mark}b\nc\n"));
+    }
+    assert_eq!(shown(&format!("{mark}a\n«b\n»"), "a\nc\n").0, format!("{mark}a\na\nc\n"));
+    assert_eq!(
+        shown(&format!("«{mark}a\nb\n»"), "# ... existing code ...\nb\nc\n").0,
+        format!("{mark}a\nb\nc\n")
+    );
+}
+
+#[test]
+fn a_whole_file_is_taken_back_to_its_region() {
+    let lines = |range: std::ops::Range<usize>| range.map(|n| format!("call_{n}();\n")).collect::<String>();
+    let file = format!("{}«call_200();\n»{}", lines(0..200), lines(201..400));
+    let body = format!("{}other();\n{}", lines(0..200), lines(201..400));
+    check(&file, &body, "EchoAbove(200) EchoBelow(199)", &body);
+}
+
+#[test]
 fn neighbours_that_were_echoed_go() {
     for (file, body, steps, expected) in [
         (
@@ -217,6 +279,17 @@ fn code_left_out_is_put_back_where_that_is_certain() {
     ] {
         check(file, body, steps, expected);
     }
+    // Dots, and statements that do nothing, beside other code; alone they are a body to come.
+    let file = "«def a():\n    b()\n    c()\n    d()\n»";
+    for line in ["...", "…", "pass  # existing code", "...  # rest unchanged"] {
+        let body = format!("def a():\n    x()\n    b()\n    {line}\n    d()\n");
+        check(file, &body, "Elision(1)", "def a():\n    x()\n    b()\n    c()\n    d()\n");
+    }
+    for body in
+        ["def a():\n    ...\n", "def a():\n    \"\"\"Says.\"\"\"\n    ...\n", "def a():\n    pass  # later\n"]
+    {
+        check(file, body, "", body);
+    }
     // The original has such a comment too.
     check("«a\n# ...\nb\n»", "c\n# ...\nb\n", "", "c\n# ...\nb\n");
     check(
@@ -240,6 +313,8 @@ fn comments_that_stand_for_code() {
         ("# (unchanged)", true),
         ("// The rest of the code remains the same as before", true),
         ("// ...omitted for brevity", true),
+        ("# same as before", true),
+        ("// no changes here", true),
         ("...", false),
         ("/// ...", false),
         ("//! ...", false),
@@ -252,6 +327,15 @@ fn comments_that_stand_for_code() {
         assert_eq!(elision::is_elision(line), expected, "{line}");
     }
     assert!(elision::is_gap("  ...  ") && !elision::is_gap("x..."));
+    for (line, expected) in [
+        ("# ... bestehender Code ...", true),
+        ("/* … le reste … */", true),
+        ("// waits ...", false),
+        ("// ...", false),
+        ("let x = 1..2;", false),
+    ] {
+        assert_eq!(elision::is_dotted(line), expected, "{line}");
+    }
 }
 
 #[test]

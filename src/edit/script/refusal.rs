@@ -130,6 +130,8 @@ impl Fault {
             Self::UnexpectedBody => "its text does not fit its operation",
             Self::RegionNumber => "it does not say which region it changes, or changes one twice",
             Self::AnotherFile => "it goes on to another file, and only this code was asked for",
+            Self::Thoughts => "the model thought about it and wrote no code",
+            Self::Diff => "it is a diff that does not fit the code; all of the new code was asked for",
             Self::SeveralEdits => "it has several changes where one was asked for",
         }
     }

@@ -66,6 +66,7 @@ fn is_allowed(action: Action, file: &FileChange, before: &str) -> bool {
         region: 0..before.len(),
         text: &file.after,
         diagnostic: None,
+        tested: &[],
     };
     guard::check(&change) == Verdict::Apply
 }
