@@ -393,7 +393,9 @@ fn rust_finds_the_tests() {
     let with = |module: &str| format!("fn double|() {{}}\n\n{tests}\n{module}");
     let own =
         "fn double|() {}\n\nmod tests {\n    #[test]\n    fn a() {\n        use super::double;\n    }\n}\n";
+    let inner = "fn double|() {}\n\nmod tests {\n    mod more {\n        use super::super::double;\n    }\n\n    #[test]\n    fn a() {}\n}\n";
     for (text, above) in [
+        (inner.to_owned(), "        use super::super::double;\n    }\n\n    #[test]\n    fn a() {}\n"),
         (with("#[cfg(test)]\nmod samples {\n    fn sample() {}\n}\n"), "    fn a() {}\n"),
         (
             with("#[cfg(any(test, feature = \"x\"))]\npub mod help {\n    fn sample() {}\n}\n"),
@@ -407,6 +409,7 @@ fn rust_finds_the_tests() {
         let destination = place("rust", "a.rs", &text, &[]);
         let placed = destination.place(&format!("{}{RUST}", destination.opening)).unwrap();
         assert!(placed.contains(&format!("{above}\n    #[test]\n    fn {RUST}")), "{placed}");
+        assert!(placed.contains("mod tests {\n    use super::*;\n"), "{placed}");
     }
 }
 

@@ -1,10 +1,13 @@
 //! Whether code went missing that nobody asked to remove: what a model leaves out when it is lazy.
 
+use std::collections::HashSet;
+
 use crate::edit::Yield;
 use crate::edit::guard::case::{Case, Side};
-use crate::edit::guard::instruction::Asked;
+use crate::edit::guard::instruction::{Asked, names};
 use crate::edit::guard::symbols::{Symbol, symbols};
 use crate::edit::guard::{Guard, Verdict, invariant};
+use crate::edit::hunk::lines::{Line, lines};
 use crate::syntax::ChunkKind;
 
 /// The share of a region's lines that may go, in percent.
@@ -12,6 +15,12 @@ const LINES: usize = 30;
 
 /// So few lines may always go: three lines of a small function become one in any good refactoring.
 const FEW: usize = 3;
+
+/// And so many where other words come in their place: a loop of eight lines becomes a chain of three. What is only left
+/// out brings no words.
+const SOME: usize = 6;
+/// So many words are others.
+const OTHERS: usize = 2;
 
 pub fn check(case: &Case) -> Verdict {
     if case.change.brings != Yield::Rewrite {
@@ -38,12 +47,12 @@ pub fn check(case: &Case) -> Verdict {
         );
         return Verdict::Confirm(Guard::Loss, sentence);
     }
-    let count = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
-    let (before, after) = (count(case.old.region_text()), count(case.new.region_text()));
+    let (before, after) = (code_lines(&case.old), code_lines(&case.new));
     let lost = before.saturating_sub(after);
-    if lost > FEW && lost * 100 > before * LINES {
+    let may_go = if new_words(case) >= OTHERS { SOME } else { FEW };
+    if lost > may_go && lost * 100 > before * LINES {
         let sentence = format!(
-            "The change leaves {after} of {before} lines. If that was not asked for, write the whole of the chosen \
+            "The change leaves {after} of {before} lines of code. If that was not asked for, write the whole of the chosen \
              code again, with nothing left out."
         );
         return Verdict::Confirm(Guard::Loss, sentence);
@@ -51,31 +60,66 @@ pub fn check(case: &Case) -> Verdict {
     Verdict::Apply
 }
 
-/// Symbols that the old text has more of than the new one.
+/// Lines of the region that have code on them. Comments have a guard of their own.
+fn code_lines(side: &Side) -> usize {
+    let (comments, _) = side.comments();
+    let is_code = |line: &Line| {
+        let start = side.region.start + line.start + line.indent().len();
+        let first = comments.get(comments.partition_point(|one| one.end <= start));
+        !line.is_blank() && first.is_none_or(|one| start < one.start)
+    };
+    lines(side.region_text()).iter().filter(|line| is_code(line)).count()
+}
+
+/// Words of the new code that the old code has not.
+fn new_words(case: &Case) -> usize {
+    let words = |text| -> HashSet<String> { words(text).map(str::to_owned).collect() };
+    words(case.new.region_text()).difference(&words(case.old.region_text())).count()
+}
+
+/// Symbols that the old text has more of than the new one, and of which the instruction does not speak.
 fn gone(case: &Case) -> Vec<Symbol> {
-    let mut left = symbols(case.new.document);
-    let mut gone = symbols(case.old.document);
+    let (before, mut left) = (symbols(case.old.document), symbols(case.new.document));
+    let is_asked = |symbol: &Symbol| names(case.change.instruction, &symbol.name);
+    let holder = |symbol: &Symbol| symbol.path.split_last().map(|(_, holder)| holder.to_owned());
+    let is_new = |symbol: &&Symbol| !before.iter().any(|other| other.path == symbol.path);
+    // What is called by a new name that was asked for.
+    let mut renamed: Vec<_> =
+        left.iter().filter(is_new).filter(|symbol| is_asked(symbol)).map(holder).collect();
+    let mut gone = before.clone();
     gone.retain(|symbol| {
         let same = left.iter().position(|other| other.path == symbol.path);
         same.map(|index| left.swap_remove(index)).is_none()
     });
-    // Items that stand close are one chunk with the name of the first, so that order alone can hide a name.
-    let still_written = |name: &str| {
-        let is_part = |c: char| c.is_alphanumeric() || c == '_';
-        case.new.text.split(|c| !is_part(c)).any(|word| word == name)
-    };
-    gone.retain(|symbol| symbol.kind != ChunkKind::Item || !still_written(&symbol.name));
+    gone.retain(|symbol| {
+        let place = renamed.iter().position(|place| *place == holder(symbol));
+        place.map(|index| renamed.swap_remove(index)).is_none() && !is_asked(symbol)
+    });
+    // Items that stand close are one chunk with the name of the first, so that order alone can hide a name; and what
+    // names stand for is not certain in code that does not parse.
+    let is_broken = case.old.document.tree().is_some_and(|tree| tree.root_node().has_error());
+    let is_written = |name: &str| words(&case.new.text).any(|word| word == name);
+    gone.retain(|symbol| symbol.kind != ChunkKind::Item && !is_broken || !is_written(&symbol.name));
     gone
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 /// Where a function that was written before is left to be written: it has more stubs in it than it had.
 fn hollowed(case: &Case) -> Option<usize> {
     let (before, after) = (Stubs::of(&case.old), Stubs::of(&case.new));
-    let is_hollow = |(path, _): &&(Vec<String>, usize)| {
+    let known = lines(case.old.region_text());
+    let is_hollow = |(path, at): &&(Vec<String>, usize)| {
+        let rest = case.new.text.get(*at..).unwrap_or_default();
+        let line = rest.lines().next().unwrap_or_default().trim();
+        // What is left when other lines go, as dead code.
+        let was_there = known.iter().any(|other| other.text.trim() == line);
         // Of a function that came to it nobody knows what it is to do.
-        let known = before.functions.iter().filter(|other| *other == path).count();
-        let more = after.functions.iter().filter(|other| *other == path).count().saturating_sub(known);
-        known > 0 && after.count(path) > before.count(path) + more
+        let count = |functions: &[Vec<String>]| functions.iter().filter(|other| *other == path).count();
+        let more = count(&after.functions).saturating_sub(count(&before.functions));
+        !was_there && count(&before.functions) > 0 && after.count(path) > before.count(path) + more
     };
     after.stubs.iter().find(is_hollow).map(|(_, at)| *at)
 }

@@ -338,6 +338,28 @@ fn lost_code_is_asked_about() {
     rust(Edit, &format!("|{}|", long(18)), &long(11), "loss?");
     // A few lines are what a refactoring is for.
     rust(Edit, &format!("|{}|", long(4)), &long(1), "");
+    // Other words in their place, up to a point; and lines that are comments.
+    let chain = "fn f() {\n    a.iter().map(g).collect()\n}";
+    rust(Edit, &format!("|{}|", long(7)), chain, "");
+    rust(Edit, &format!("|{}|", long(8)), chain, "loss?");
+    rust(Edit, &format!("|{}|", long(7)), "fn f() {\n    g();\n}", "loss?");
+    let commented = format!("fn f() {{\n{}    g();\n}}", "    // Why.\n".repeat(9));
+    let uncommented =
+        verdict("rust", Edit, "Remove the comments.", &format!("|{commented}|"), "fn f() {\n    g();\n}");
+    assert_eq!(uncommented, Verdict::Apply);
+    // Of what the instruction speaks.
+    let asked = |words: &str, new: &str| said(&verdict("rust", Edit, words, "|fn f() {}\nfn g() {}|", new));
+    assert_eq!(asked("Remove `g`.", "fn f() {}"), "");
+    assert_eq!(asked("Call g `h`.", "fn f() {}\nfn h() {}"), "");
+    assert_eq!(asked("Change the name of the last one to h.", "fn f() {}\nfn h() {}"), "");
+    assert_eq!(asked("Change the name of the last one to h.", "fn h() {}"), "loss?");
+    // What code that does not parse has for names is not certain.
+    python(
+        Action::Fix,
+        "|def f()\n    return 1\n\ndef g():\n    return 2|\n",
+        "def f():\n    return 1\n\ndef g():\n    return 2",
+        "",
+    );
     // What was renamed has gone as asked; what went with it has not.
     let renamed = |new| verdict("rust", Edit, "rename f to h", "|fn f() {}\nfn g() {}|", new);
     assert_eq!(said(&renamed("fn h() {}\nfn g() {}")), "");
@@ -422,6 +444,14 @@ fn what_is_there_is_not_written_again() {
         &format!("if y:\n{copy}"),
         "",
     );
+    // It begins above the region, or has an import that is there.
+    let near = "import a\nfirst = call(1)\nsecond = call(2)\n|third = call(3)|\n";
+    python(Edit, near, "first = call(1)\nsecond = call(4)\nthird = call(3)", "invariant?");
+    python(Edit, near, "zeroth = call(0)\nthird = call(3)", "");
+    let twice = near.replace("second = call(2)", "first = call(1)");
+    python(Edit, &twice, "first = call(1)\nthird = call(4)", "");
+    python(Edit, near, "third = call(5)\nimport a", "invariant?");
+    python(Edit, near, "third = call(5)\nimport b", "");
     let rows = |count: usize| "    1, 2,\n".repeat(count);
     python(Edit, "|x = [\n    1, 2,\n]|\n", &format!("x = [\n{}]", rows(5)), "");
     python(Edit, "|x = [\n    1, 2,\n]|\n", &format!("x = [\n{}]", rows(6)), "invariant?");
@@ -464,6 +494,12 @@ fn a_stub_is_no_code() {
     python("def f(a):\n    \"\"\"As it is.\"\"\"\n    ...", "loss?");
     python("def f(a):\n    raise NotImplementedError", "loss?");
     python("def f(a):\n    raise NotImplementedYet", "");
+    super::tests::python(
+        Edit,
+        "|def f(a):\n    if not True:\n        b()\n    pass|\n",
+        "def f(a):\n    pass",
+        "",
+    );
     python("class E(Exception):\n    pass\n\n\ndef f(a):\n    return a", "");
 }
 

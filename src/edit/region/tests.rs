@@ -177,3 +177,29 @@ fn a_region_is_found_again_or_given_up() {
     check_relocated("a();\nx\n|a();|\n", "a();\nx\n", None);
     check_relocated("x\r\n|a();|\r\n", "y\r\nx\r\na();\r\n", Some(6));
 }
+
+/// What an error is about goes with its region, else with its lines, or is given up.
+#[test]
+fn places_are_followed() {
+    let old = "x = 1\ndef f():\n    return y\n\nz = 2\n";
+    let then = document("python", old);
+    let at = old.find("def").unwrap();
+    let region = choose(&then, at..at, Action::Fix).unwrap();
+    for (wanted, new, expected) in [
+        ("y", old.to_owned(), Some("y")),
+        ("y", format!("import os\n\n{old}"), Some("y")),
+        (
+            "y",
+            old.replace("def f():\n    return y\n\nz = 2\n", "z = 2\n\ndef f():\n    return y\n"),
+            Some("y"),
+        ),
+        ("z", format!("import os\n\n{old}"), Some("z")),
+        ("z", old.replace("return y", "return y + 1"), Some("z")),
+        ("z", old.replace("z = 2", "z = 3"), None),
+        ("y", old.replace("return y", "return -y"), None),
+    ] {
+        let start = old.find(wanted).unwrap();
+        let found = follow(&(start..start + 1), &region, &then, &document("python", &new));
+        assert_eq!(found.map(|range| &new[range]), expected, "{wanted} in {new}");
+    }
+}

@@ -55,6 +55,11 @@ fn habits_of_a_chat_are_undone() {
         ("<think>\nfn a() {\n    c();\n}\n", "malformed", ""),
         ("Here:\n```rust\nfn a() {\n    c();\n}\n```\nShorter.\n", "Prose", done),
         // What is said has code in it, or the fence has none; two fences.
+        (
+            "fn a() {\n    x();\n}\n```\nfn a() {\n    c();\n}\n```\n",
+            "",
+            "fn a() {\n    x();\n}\n```\nfn a() {\n    c();\n}\n```\n",
+        ),
         ("fn a() {\n```\n    b();\n```\n", "", "fn a() {\n```\n    b();\n```\n"),
         ("Run:\n```\nmake\n```\nx\n", "", "Run:\n```\nmake\n```\nx\n"),
         (" fn a() {\n-    b();\n+    c();\n }\n", "Signs", done),
