@@ -47,7 +47,8 @@
 ; What makes a test fail.
 ((macro_invocation macro: [(identifier) @_name (scoped_identifier name: (identifier) @_name)]) @assertion
   (#match? @_name "assert|^(panic|expect|check|matches|ensure|bail|fail)"))
-((token_tree (identifier) @assertion) (#match? @assertion "^(prop_|debug_)?assert"))
+([(token_tree (identifier) @assertion) (token_repetition (identifier) @assertion)]
+  (#match? @assertion "^(prop_|debug_)?assert"))
 ((attribute_item (attribute (identifier) @_name)) @assertion (#eq? @_name "should_panic"))
 ((call_expression function: [
     (identifier) @_name

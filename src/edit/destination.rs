@@ -148,20 +148,23 @@ fn outermost<'a>(document: &'a Document, region: &Region) -> Option<&'a str> {
 /// function imports for itself reaches no other.
 fn is_imported(language: &'static Language, text: &str, name: &str, all: &str) -> bool {
     let document = Document::new(language, 0, text);
+    let parts =
+        document.tree().and_then(|tree| Parts::of(language, document.rope(), tree)).unwrap_or_default();
+    imports(&document).any(|chunk| {
+        let is_there = |one: &Imported| one.name == name && chunk.range.contains(&one.range.start);
+        document.slice(chunk.range.clone()).contains(all) || parts.imported.iter().any(is_there)
+    })
+}
+
+/// The imports of a text that stand in nothing else.
+fn imports(document: &Document) -> impl Iterator<Item = &Chunk> {
     let chunks = document.chunks();
     let is_inside = |chunk: &Chunk| {
         chunks
             .iter()
             .any(|holder| holder.range.start < chunk.range.start && chunk.range.end <= holder.range.end)
     };
-    let mut imports = chunks.iter().filter(|chunk| chunk.kind == ChunkKind::Imports && !is_inside(chunk));
-    let parts =
-        document.tree().and_then(|tree| Parts::of(language, document.rope(), tree)).unwrap_or_default();
-    let brings = |chunk: &Chunk| {
-        let is_there = |one: &Imported| one.name == name && chunk.range.contains(&one.range.start);
-        document.slice(chunk.range.clone()).contains(all) || parts.imported.iter().any(is_there)
-    };
-    imports.any(brings)
+    chunks.iter().filter(move |chunk| chunk.kind == ChunkKind::Imports && !is_inside(chunk))
 }
 
 /// `text` with `import` on a line of its own: below the first imports, else above the first piece of code. `None` for
@@ -169,9 +172,8 @@ fn is_imported(language: &'static Language, text: &str, name: &str, all: &str) -
 fn with_import(language: &'static Language, text: &str, import: &str, blank_lines: usize) -> Option<String> {
     let document = Document::new(language, 0, text);
     let chunks = document.chunks();
-    let imports = chunks.iter().find(|chunk| chunk.kind == ChunkKind::Imports);
     let line_break = line_break(text);
-    let (at, added) = match imports {
+    let (at, added) = match imports(&document).next() {
         Some(imports) => (imports.range.end, format!("{line_break}{import}")),
         None => {
             let at = chunks.first()?.range.start;

@@ -38,14 +38,14 @@ pub fn check(case: &Case) -> Kept {
         );
     };
     let holder = test.path.split_last().map_or(&[][..], |(_, holder)| holder);
-    if let Some(other) = added.new().find(|symbol| !symbol.path.starts_with(holder)) {
+    if let Some(other) = added.symbols().find(|symbol| !symbol.path.starts_with(holder)) {
         return Err(format!(
             "The answer ends the place where the tests stand, and goes on with `{}`. Write one test and nothing below it.",
             other.name
         ));
     }
     if let Some(clash) =
-        added.new().find(|symbol| symbol.is_function() && added.count(&added.after, symbol) > 1)
+        added.symbols().find(|symbol| symbol.is_function() && added.count(&added.after, symbol) > 1)
     {
         return Err(format!(
             "There is a function `{}` already at this place. Give the new test a name of its own.",
@@ -53,8 +53,9 @@ pub fn check(case: &Case) -> Kept {
         ));
     }
     let tested = case.change.tested;
-    if let Some(copy) =
-        added.new().find(|symbol| symbol.kind == ChunkKind::Function && tested.first() == Some(&symbol.name))
+    if let Some(copy) = added
+        .symbols()
+        .find(|symbol| symbol.kind == ChunkKind::Function && tested.first() == Some(&symbol.name))
     {
         return Err(format!(
             "The answer has a `{}` of its own, so that it would not test the one that is there. Write the test alone.",
@@ -98,14 +99,14 @@ impl Added {
     }
 
     /// What the new text has more of. Of several with one path all are told.
-    fn new(&self) -> impl Iterator<Item = &Symbol> {
+    fn symbols(&self) -> impl Iterator<Item = &Symbol> {
         self.after.iter().filter(|symbol| self.count(&self.after, symbol) > self.count(&self.before, symbol))
     }
 
     /// Those of them that are tests, and not only places of tests.
     fn tests(&self, case: &Case, parts: &Parts) -> impl Iterator<Item = &Symbol> {
         let chunks = case.new.document.chunks();
-        self.new().filter(move |symbol| {
+        self.symbols().filter(move |symbol| {
             let signature = chunks.get(symbol.chunk).map(|chunk| chunk.signature.start);
             let is_block = parts.tests.iter().any(|block| Some(block.range.start) == signature);
             symbol.kind == ChunkKind::Test && !is_block

@@ -169,10 +169,11 @@ fn bare(side: &Side, parts: &Parts, signature: &Range<usize>) -> String {
     let (mut text, mut from) = (String::new(), signature.start);
     let comments =
         parts.comments.iter().filter(|one| signature.start <= one.start && one.end <= signature.end);
-    for end in comments.cloned().chain([signature.end..signature.end]) {
-        text += side.text.get(from..end.start).unwrap_or_default();
-        from = end.end;
+    for comment in comments {
+        text += side.text.get(from..comment.start).unwrap_or_default();
+        from = comment.end;
     }
+    text += side.text.get(from..signature.end).unwrap_or_default();
     text.retain(|c| !c.is_whitespace());
     text.replace(",)", ")")
 }

@@ -97,6 +97,28 @@ fn headers_get_their_meaning() {
     }
 }
 
+/// Hunks of one file are one edit, and no better than the worst of them.
+#[test]
+fn hunks_of_one_file_end_as_the_worst_of_them() {
+    let first = edit(&format!("FILE: a\n{HUNK}"));
+    let open = format!("<<<AI_EDIT_START>>>\nFILE: a\n{}", HUNK.replace('a', "c"));
+    let spoilt = edit("FILE: a\n<<<AI_SEARCH>>>\nc\n<<<AI_REPLACE>>>\nd\n<<<AI_REPLACE>>>\ne\n");
+    for (text, stop, expected) in [
+        (format!("{first}{first}"), Stop::EndOfText, "a Replace 2 hunks Ok"),
+        (format!("{first}{open}"), Stop::EndOfText, "a Replace 2 hunks Unterminated"),
+        (format!("{open}{first}"), Stop::EndOfText, "a Replace 2 hunks Implicit"),
+        (format!("{first}{open}"), Stop::Limit, "a Replace 2 hunks Truncated refused: truncated"),
+        (
+            format!("{first}{spoilt}"),
+            Stop::EndOfText,
+            "a Replace 2 hunks Malformed(ReplaceWithoutSearch) refused: malformed",
+        ),
+    ] {
+        let shown: Vec<_> = script(Tier::Files, &text, stop).edits.iter().map(shown).collect();
+        assert_eq!(shown, [expected], "{text}");
+    }
+}
+
 #[test]
 fn one_edit_where_one_was_asked_for() {
     for (text, stop, expected) in [

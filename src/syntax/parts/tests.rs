@@ -7,7 +7,7 @@ fn check(language: &str, text: &str, expected: Expect) {
     let language = Language::of(language, "");
     let rope = Rope::from_str(text);
     let tree = tree::parse(language, &rope, None).unwrap();
-    let mut parts = Parts::of(language, &rope, &tree).unwrap();
+    let parts = Parts::of(language, &rope, &tree).unwrap();
     let mut actual = String::new();
     for Public { name, signature } in parts.public {
         actual += &format!("{name}: {}\n", text[signature].trim_end().replace('\n', "⏎"));
@@ -154,6 +154,7 @@ fn assertions_make_a_test_fail() {
         ("rust", "#[test]\n#[should_panic]\nfn f() { a(); }", &["#[should_panic]"]),
         ("rust", "fn f() { check(1); x.unwrap(); y()?; }", &["check(1)", "x.unwrap()", "y()?"]),
         ("rust", "proptest! { #[test] fn f(a: u8) { prop_assert!(a) } }", &["prop_assert"]),
+        ("rust", "macro_rules! m { ($($t:ty)+) => { $( assert!(a()); )+ } }", &["assert"]),
         ("rust", "fn f() { println!(\"assert\"); g(); }", &[]),
         ("python", "def test_a():\n    assert a\n    a()\n", &["assert a"]),
         (
