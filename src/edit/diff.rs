@@ -69,8 +69,10 @@ pub fn apply(old: &str, replacements: &[Replacement]) -> String {
 }
 
 /// A unified diff with three lines of context, as `git apply` and `patch` read it; `path` is relative, with `/`.
-/// Empty where the texts are the same. An empty old text is a file that was not there.
-pub fn unified(old: &str, new: &str, path: &str) -> String {
+/// Empty where the texts are the same. Without an old text the file was not there.
+pub fn unified(old: Option<&str>, new: &str, path: &str) -> String {
+    let old_path = old.map_or("/dev/null".to_owned(), |_| named("a", path));
+    let old = old.unwrap_or_default();
     // NB: `patch` knows one line ending, so a `\r` is part of a line here.
     let newline = |rest: &str| rest.find('\n').map(|at| at + 1);
     let [old_lines, new_lines] = [old, new].map(|text| split(text, newline));
@@ -86,12 +88,36 @@ pub fn unified(old: &str, new: &str, path: &str) -> String {
     if shown.is_empty() {
         return out;
     }
-    let old_path = if old.is_empty() { "/dev/null".to_owned() } else { format!("a/{path}") };
-    out += &format!("--- {old_path}\n+++ b/{path}\n");
+    out += &format!("--- {old_path}\n+++ {}\n", named("b", path));
     for group in shown {
         write_group(&mut out, &group, &old_lines, &new_lines);
     }
     out
+}
+
+/// A path as Git writes it into a diff: in quotes where a line could not hold it, and with a tab behind blanks, at
+/// which `patch` would end it.
+fn named(side: &str, path: &str) -> String {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '"' | '\\');
+    if path.chars().all(is_plain) {
+        return format!("{side}/{path}{}", if path.contains(' ') { "\t" } else { "" });
+    }
+    let mut quoted = format!("\"{side}/");
+    for c in path.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted += "\\n",
+            '\t' => quoted += "\\t",
+            '\r' => quoted += "\\r",
+            c if c.is_control() => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    _ = write!(quoted, "\\{byte:03o}");
+                }
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
 }
 
 fn write_group(out: &mut String, group: &[Hunk], old: &[&str], new: &[&str]) {

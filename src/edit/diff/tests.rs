@@ -76,7 +76,21 @@ proptest! {
 }
 
 fn check_unified(old: &str, new: &str, expected: Expect) {
-    expected.assert_eq(&unified(old, new, "src/a.rs"));
+    expected.assert_eq(&unified(Some(old), new, "src/a.rs"));
+}
+
+/// As `git apply` and `patch` both take them: tried with Git 2.39 and GNU patch 2.7.
+#[test]
+fn names_of_files() {
+    for (old, path, heads) in [
+        (None, "a.py", "--- /dev/null\n+++ b/a.py\n"),
+        (Some(""), "a.py", "--- a/a.py\n+++ b/a.py\n"),
+        (Some(""), "a b/größe.py", "--- a/a b/größe.py\t\n+++ b/a b/größe.py\t\n"),
+        (Some(""), "n\nl\".py", "--- \"a/n\\nl\\\".py\"\n+++ \"b/n\\nl\\\".py\"\n"),
+        (None, "\u{1b}\\\t\r\u{85}", "--- /dev/null\n+++ \"b/\\033\\\\\\t\\r\\302\\205\"\n"),
+    ] {
+        assert_eq!(unified(old, "x\n", path), format!("{heads}@@ -0,0 +1 @@\n+x\n"));
+    }
 }
 
 #[test]
@@ -117,7 +131,7 @@ fn unified_diffs() {
         "",
         "a\n",
         expect![[r#"
-        --- /dev/null
+        --- a/src/a.rs
         +++ b/src/a.rs
         @@ -0,0 +1 @@
         +a

@@ -135,7 +135,7 @@ pub fn markdown(label: &str, why: &str, proposal: &Proposal) -> String {
     let unified: String = proposal
         .files
         .iter()
-        .map(|file| diff::unified(file.before.as_deref().unwrap_or_default(), &file.after, &file.path))
+        .map(|file| diff::unified(file.before.as_deref(), &file.after, &file.path))
         .collect();
     // A fence longer than any in the text.
     let ticks = unified.split(|c| c != '`').map(str::len).max().unwrap_or_default();
