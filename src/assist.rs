@@ -17,7 +17,7 @@ pub mod recipes;
 pub mod stats;
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -193,8 +193,8 @@ impl Assistant {
         lock(&self.rules).clone()
     }
 
-    /// Names one suggestion or action of this session.
-    pub fn new_id(&self) -> String {
+    /// Names one suggestion of this session.
+    fn new_id(&self) -> String {
         self.next_id.fetch_add(1, Ordering::Relaxed).to_string()
     }
 }
@@ -205,16 +205,17 @@ impl Rules {
         Self { settings, roots, permission }
     }
 
+    /// The workspace folder that a file is in: the innermost.
+    fn root_of(&self, path: &Path) -> Option<&PathBuf> {
+        self.roots.iter().filter(|root| path.starts_with(root)).max_by_key(|root| root.as_os_str().len())
+    }
+
     /// The path a model is told: relative to the workspace folder that holds it, else the file name.
     fn model_path(&self, uri: &Url) -> String {
         let Ok(path) = uri.to_file_path() else {
             return uri.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or("untitled").into();
         };
-        let inside = self
-            .roots
-            .iter()
-            .filter_map(|root| path.strip_prefix(root).ok())
-            .min_by_key(|path| path.as_os_str().len());
+        let inside = self.root_of(&path).and_then(|root| path.strip_prefix(root).ok());
         let shown = inside.map(PathBuf::from).or_else(|| path.file_name().map(PathBuf::from)).unwrap_or(path);
         shown.to_string_lossy().replace('\\', "/")
     }

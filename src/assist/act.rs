@@ -170,10 +170,10 @@ const MENDABLE: &[Guard] = &[Guard::Malformed, Guard::Elision, Guard::Syntax, Gu
 impl Assistant {
     /// Does one job. Every job ends in exactly one outcome; dropping the future cancels it and nothing is changed.
     pub async fn act(self: &Arc<Self>, job: Job, report: impl FnMut(Progress) + Send) -> Acted {
-        self.act_as(self.new_id(), job, report).await
+        self.act_as(self.new_action_id(), job, report).await
     }
 
-    /// As [`act`](Self::act), for who has named the action before it began: `id` is a [`new_id`](Self::new_id).
+    /// As [`act`](Self::act), for who has named the action before it began: `id` is a [`new_action_id`](Self::new_action_id).
     pub async fn act_as(
         self: &Arc<Self>,
         id: String,
@@ -190,8 +190,7 @@ impl Assistant {
             usage: Usage::default(),
             milliseconds: 0,
         };
-        let path = self.rules_at(&job.uri).model_path(&job.uri);
-        let entry = Entry::open(self, &acted.id, &job, path);
+        let entry = Entry::open(self, &acted.id, &job, &self.rules_at(&job.uri));
         acted.outcome = match self.attempts(Arc::new(job), &mut acted, &mut report).await {
             Ok(outcome) => outcome,
             Err(refusal) => Outcome::Refused(refusal),

@@ -2,13 +2,15 @@
 //! applied, discarded or taken back. Nothing is kept or written where no journal was given.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::assist::Assistant;
 use crate::assist::act::{Acted, Job, Outcome as Came, Proposal};
-use crate::assist::journal::{self, Journal, Outcome, Record};
+use crate::assist::journal::{self, Ids, Journal, Outcome, Record};
+use crate::assist::{Assistant, Rules};
 use crate::edit::diff;
+use crate::edit::guard::Guard;
 use crate::engine::ModelState;
 use crate::threads::lock;
 
@@ -19,11 +21,17 @@ const OPEN: usize = 50;
 #[derive(Default)]
 pub struct Diary {
     journal: OnceLock<Journal>,
+    ids: Ids,
     /// Records of changes that were made or shown, newest last.
     open: Mutex<VecDeque<Record>>,
 }
 
 impl Assistant {
+    /// What the next action is called.
+    pub fn new_action_id(&self) -> String {
+        self.diary.ids.next()
+    }
+
     /// From now on what actions come to is written down.
     pub fn keep_journal(&self, journal: Journal) {
         // A second one would be a mistake of ours; the first stays.
@@ -54,6 +62,18 @@ impl Assistant {
         self.tell_again(id, Outcome::Discarded);
     }
 
+    /// An edit that was to be made could not be: by a guard, or, without one, for what the disk said.
+    pub fn turned_down(&self, id: &str, guard: Option<Guard>) {
+        if let Some(guard) = guard {
+            lock(&self.ledger).edit_refused(guard.code());
+        }
+        self.tell(id, |record| Record {
+            outcome: Outcome::Refused,
+            guard: guard.map(|guard| guard.code().into()),
+            ..record
+        });
+    }
+
     /// An edit was taken back in these files; where that is all of it, it is told, and cannot be taken back again.
     pub fn undone(&self, id: &str, taken: &Proposal) {
         let files: Vec<_> = taken.files.iter().map(|file| file.uri.clone()).collect();
@@ -63,10 +83,14 @@ impl Assistant {
     }
 
     fn tell_again(&self, id: &str, outcome: Outcome) {
+        self.tell(id, |record| Record { outcome, ..record });
+    }
+
+    fn tell(&self, id: &str, end: impl FnOnce(Record) -> Record) {
         let Some(journal) = self.diary.journal.get() else { return };
         let found = lock(&self.diary.open).iter().rev().find(|record| record.id == id).cloned();
         if let Some(record) = found {
-            journal.write(Record { time: journal::now(), outcome, ..record });
+            journal.write(end(Record { time: journal::now(), ..record }));
         }
     }
 }
@@ -79,17 +103,21 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub fn open(assistant: &'a Assistant, id: &str, job: &Job, path: String) -> Self {
+    pub fn open(assistant: &'a Assistant, id: &str, job: &Job, rules: &Rules) -> Self {
         let model = match assistant.model() {
             ModelState::Ready(card) => card.name.clone(),
             _ => String::new(),
         };
+        let root = job.uri.to_file_path().ok().and_then(|path| rules.root_of(&path).cloned());
+        let name = |root: &Path| root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned();
         let record = Record {
             time: String::new(),
             id: id.to_owned(),
             action: job.action,
             recipe: job.recipe.as_ref().map(|recipe| recipe.name.clone()),
-            path,
+            workspace: root.as_deref().map(name).unwrap_or_default(),
+            workspace_id: root.as_deref().map(journal::workspace_id).unwrap_or_default(),
+            path: rules.model_path(&job.uri),
             outcome: Outcome::Cancelled,
             guard: None,
             files: Vec::new(),
@@ -197,9 +225,11 @@ mod tests {
     }
 
     fn told(folder: &std::path::Path) -> Vec<(String, Outcome, Option<String>, u64, u64)> {
-        let records = journal::read(folder, 100).unwrap().records;
+        let records = journal::read(folder, 100, "").unwrap().records;
         let row = |record: Record| {
-            assert_eq!((&*record.path, record.action), ("src/two.rs", Action::Edit));
+            let Record { workspace, path, action, .. } = &record;
+            assert_eq!((&**workspace, &**path, *action), ("project", "src/two.rs", Action::Edit));
+            assert_eq!(record.workspace_id, journal::workspace_id(Path::new("/project")));
             (record.id, record.outcome, record.guard, record.lines_added, record.lines_removed)
         };
         records.into_iter().map(row).collect()
@@ -223,6 +253,21 @@ mod tests {
         let rows = [(id.clone(), Outcome::Applied, None, 1, 1), (id, Outcome::Undone, None, 1, 1)];
         assert_eq!(told(folder.path()), rows);
         assert_eq!(assistant.stats().edit.applied, 1);
+    }
+
+    #[tokio::test]
+    async fn an_edit_that_could_not_be_made_is_a_refusal() {
+        let folder = tempfile::tempdir().unwrap();
+        let (assistant, uri) = assistant("fn two() -> u32 {\n    2\n}\n<<<AI_EDIT_END>>>\n", folder.path());
+        let mut rows = Vec::new();
+        for guard in [Some(Guard::Stale), None] {
+            let acted = assistant.act(job(&assistant, &uri, Action::Edit), |_| {}).await;
+            assistant.turned_down(&acted.id, guard);
+            rows.push((acted.id, Outcome::Refused, guard.map(|guard| guard.code().to_owned()), 1, 1));
+        }
+        assistant.flush_journal();
+        assert_eq!(told(folder.path()), rows);
+        assert_eq!(assistant.stats().edit.refused.get("stale"), Some(&1));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 //! keep what an undo needs.
 
 mod file;
+mod id;
 mod time;
 
 use std::io;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::edit::Action;
 use file::Writer;
+pub use id::Ids;
 
 /// Bytes of the journal's file, after which it becomes the old one. There is one old one.
 const MAX_BYTES: u64 = 1 << 20;
@@ -36,12 +38,19 @@ const MAX_FILES: usize = 20;
 pub struct Record {
     /// RFC 3339, UTC: [`now`].
     pub time: String,
+    /// Different from that of every other action, of whatever process: [`Ids`].
     pub id: String,
     pub action: Action,
     /// The name of a person's own action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
-    /// The file that was asked about.
+    /// The workspace folder's own name. Records before there was this have none.
+    #[serde(default)]
+    pub workspace: String,
+    /// Tells folders of one name apart: [`workspace_id`].
+    #[serde(default)]
+    pub workspace_id: String,
+    /// The file that was asked about, from the workspace folder.
     pub path: String,
     pub outcome: Outcome,
     /// The code of the guard that refused, or that wanted a preview.
@@ -103,6 +112,12 @@ pub fn now() -> String {
     time::rfc3339(SystemTime::now())
 }
 
+/// For [`Record::workspace_id`]: eight digits that stand for a whole path, which is nobody's business.
+pub fn workspace_id(folder: &Path) -> String {
+    let digest = xxhash_rust::xxh3::xxh3_64(folder.as_os_str().as_encoded_bytes());
+    format!("{:08x}", digest >> 32)
+}
+
 /// Where the program keeps what it did: `CODESAGE_STATE`, else the platform's place (`$XDG_STATE_HOME/codesage`,
 /// `~/Library/Application Support`, `%LOCALAPPDATA%`). None where there is no home.
 pub fn state_dir() -> Option<PathBuf> {
@@ -118,12 +133,13 @@ pub fn file_in(folder: &Path) -> PathBuf {
     folder.join(file::NAME)
 }
 
-/// The last `limit` records. No file: no records.
-pub fn read(folder: &Path, limit: usize) -> io::Result<Told> {
+/// The last `limit` records of actions whose name begins with `prefix`. No file: no records.
+pub fn read(folder: &Path, limit: usize, prefix: &str) -> io::Result<Told> {
     let mut told = Told::default();
     for line in file::lines(folder)? {
-        match serde_json::from_slice(&line) {
-            Ok(record) => told.records.push(record),
+        match serde_json::from_slice::<Record>(&line) {
+            Ok(record) if record.id.starts_with(prefix) => told.records.push(record),
+            Ok(_) => {}
             Err(_) => told.unreadable += 1,
         }
     }
@@ -172,7 +188,7 @@ impl Journal {
 }
 
 /// Until the journal is dropped.
-fn write_all(mut writer: Writer, messages: &Receiver<Message>) {
+fn write_all(writer: Writer, messages: &Receiver<Message>) {
     let mut has_failed = false;
     for message in messages {
         match message {
@@ -199,6 +215,8 @@ fn bounded(record: Record) -> Record {
     Record {
         time: short(record.time),
         id: short(record.id),
+        workspace: short(record.workspace),
+        workspace_id: short(record.workspace_id),
         recipe: record.recipe.map(short),
         path: short(record.path),
         guard: record.guard.map(short),

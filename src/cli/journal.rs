@@ -11,6 +11,9 @@ use crate::assist::journal::{self, Outcome, Record, Told};
 
 #[derive(Args, Debug)]
 pub struct Options {
+    /// Only the action of this name, or those whose names begin so
+    #[arg(value_name = "ID")]
+    id: Option<String>,
     /// Print an object with the records, oldest first
     #[arg(long)]
     json: bool,
@@ -25,8 +28,12 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         return Err(Failure::Message(message.to_owned()));
     };
     let file = journal::file_in(&folder);
-    let told = journal::read(&folder, options.limit)
+    let prefix = options.id.unwrap_or_default();
+    let told = journal::read(&folder, options.limit, &prefix)
         .map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
+    if told.records.is_empty() && !prefix.is_empty() {
+        return Err(Failure::Message(format!("{}: no action is called `{prefix}…`", file.display())));
+    }
     print(session.output, &file, &told, options.json)
 }
 
@@ -59,6 +66,7 @@ fn line(record: &Record) -> String {
         id,
         action,
         recipe,
+        workspace,
         path,
         guard,
         files,
@@ -79,7 +87,8 @@ fn line(record: &Record) -> String {
         Some(guard) => format!("{} ({guard})", word(record.outcome)),
         None => word(record.outcome).to_owned(),
     };
-    let mut line = format!("{time}  #{id:<4} {action:<9} {outcome:<20} {path}");
+    let place = if workspace.is_empty() { path.clone() } else { format!("{workspace}: {path}") };
+    let mut line = format!("{time}  {id:<10}  {action:<9} {outcome:<20} {place}");
     match files.as_slice() {
         [] => {}
         [only] if only == path => {}
@@ -121,9 +130,11 @@ mod tests {
     fn a_record_is_a_line_that_a_person_can_read() {
         let applied = Record {
             time: "2026-11-21T10:33:58.120Z".into(),
-            id: "7".into(),
+            id: "0q4k7wz1mh".into(),
             action: Action::Refactor,
             recipe: None,
+            workspace: "shop".into(),
+            workspace_id: "0a1b2c3d".into(),
             path: "src/a.rs".into(),
             outcome: Outcome::Applied,
             guard: None,
@@ -148,6 +159,8 @@ mod tests {
                     action: Action::Custom,
                     recipe: Some("tidy".into()),
                     outcome: Outcome::Cancelled,
+                    // As before there were names of workspaces.
+                    workspace: String::new(),
                     path: "\u{1b}[2Jx\n".into(),
                     files: vec![],
                     lines_added: 0,
@@ -158,9 +171,9 @@ mod tests {
             unreadable: 2,
         };
         expect![[r#"
-            2026-11-21 10:33:58Z  #7    refactor  applied              src/a.rs  +3 -1  120 tokens, 1.2 s, codesage-mini
-            2026-11-21 10:33:58Z  #7    unitTest  shown first (syntax) src/a.rs → tests/a.rs  +3 -1  120 tokens, 1.2 s, codesage-mini
-            2026-11-21 10:33:58Z  #7    tidy      cancelled            �[2Jx�  120 tokens, 1.2 s, codesage-mini
+            2026-11-21 10:33:58Z  0q4k7wz1mh  refactor  applied              shop: src/a.rs  +3 -1  120 tokens, 1.2 s, codesage-mini
+            2026-11-21 10:33:58Z  0q4k7wz1mh  unitTest  shown first (syntax) shop: src/a.rs → tests/a.rs  +3 -1  120 tokens, 1.2 s, codesage-mini
+            2026-11-21 10:33:58Z  0q4k7wz1mh  tidy      cancelled            �[2Jx�  120 tokens, 1.2 s, codesage-mini
             and 2 lines that this version cannot read
         "#]].assert_eq(&printed(&told, false));
         expect![[r#"

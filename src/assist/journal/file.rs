@@ -1,10 +1,12 @@
 //! The journal's file: appended to by several processes at once, and never large.
 //!
-//! Each line is one write to a file opened for appending, so two of them never mix. A file that is full becomes the
-//! old one; a lock keeps two processes from doing that one after the other, which would lose what the first has kept.
+//! Each line is one write to a file opened for appending, so two of them never mix; one that was cut off, by a full disk
+//! or a process's end, costs itself and not the next. A file that is full becomes the old one; a lock keeps two
+//! processes from doing that one after the other, which would lose what the first has kept. A link is not followed, for
+//! what it leads to may be somebody's.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 pub const NAME: &str = "journal.jsonl";
@@ -19,13 +21,11 @@ pub struct Writer {
     folder: PathBuf,
     /// Bytes after which a file is full.
     limit: u64,
-    /// The last line was cut off, as by a full disk.
-    is_torn: bool,
 }
 
 impl Writer {
     pub fn new(folder: PathBuf, limit: u64) -> Self {
-        Self { folder, limit, is_torn: false }
+        Self { folder, limit }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -33,16 +33,15 @@ impl Writer {
     }
 
     /// Appends a line that ends in `\n`, whole.
-    pub fn append(&mut self, mut line: Vec<u8>) -> io::Result<()> {
-        if self.is_torn {
-            line.insert(0, b'\n');
-        }
+    pub fn append(&self, mut line: Vec<u8>) -> io::Result<()> {
         make_private(&self.folder)?;
         self.make_room(line.len() as u64)?;
+        let mut file = open(&self.path())?;
+        if !ends_whole(&mut file)? {
+            line.insert(0, b'\n');
+        }
         // NB: not `write_all`: the rest of a line could come to stand behind somebody else's.
-        let written = open(&self.path())?.write(&line)?;
-        self.is_torn = written < line.len();
-        if self.is_torn { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if file.write(&line)? < line.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn make_room(&self, bytes: u64) -> io::Result<()> {
@@ -64,6 +63,14 @@ impl Writer {
 
 /// The lines of both files, oldest first; blank ones left out.
 pub fn lines(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let put_aside = || folder.join(OLD).symlink_metadata().and_then(|old| old.modified()).ok();
+    let before = put_aside();
+    let lines = lines_once(folder)?;
+    // A file that became the old one between the two was read as neither. It takes a thousand actions to do so again.
+    if put_aside() == before { Ok(lines) } else { lines_once(folder) }
+}
+
+fn lines_once(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
     let mut lines = Vec::new();
     for name in [OLD, NAME] {
         let path = folder.join(name);
@@ -95,11 +102,28 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.create(true).append(true).open(path)
+    options.create(true).read(true).append(true).open(path)
+}
+
+/// Whether the last line has its end. Of two processes that both find none the second puts a blank line, which is none.
+fn ends_whole(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 fn expect_file(found: &fs::Metadata) -> io::Result<()> {
-    if found.is_file() { Ok(()) } else { Err(io::Error::other("is not a file")) }
+    if found.is_symlink() {
+        Err(io::Error::other("is a link, which is not followed; CODESAGE_STATE may name another folder"))
+    } else if found.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::other("is not a file"))
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +143,7 @@ mod tests {
             let write = |writer: u8| {
                 let folder = folder.path().to_path_buf();
                 scope.spawn(move || {
-                    let mut file = Writer::new(folder, u64::MAX);
+                    let file = Writer::new(folder, u64::MAX);
                     (0..EACH).for_each(|_| file.append(line(writer)).unwrap());
                 })
             };
@@ -137,8 +161,8 @@ mod tests {
     #[test]
     fn a_file_is_put_aside_when_it_is_full_and_only_then() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = Writer::new(folder.path().to_path_buf(), 30);
-        let mut held = |text: &str| {
+        let writer = Writer::new(folder.path().to_path_buf(), 30);
+        let held = |text: &str| {
             writer.append(text.into()).unwrap();
             [OLD, NAME].map(|name| fs::read_to_string(folder.path().join(name)).unwrap_or_default())
         };

@@ -14,6 +14,8 @@ fn record(id: impl ToString) -> Record {
         id: id.to_string(),
         action: Action::UnitTest,
         recipe: None,
+        workspace: "shop".into(),
+        workspace_id: "0a1b2c3d".into(),
         path: "src/a.rs".into(),
         outcome: Outcome::Applied,
         guard: None,
@@ -46,12 +48,13 @@ fn a_record_is_a_line() {
     journal.write(refused.clone());
     assert!(journal.flush(PATIENCE));
     expect![[r#"
-        {"time":"2026-11-21T10:33:58.120Z","id":"7","action":"unitTest","path":"src/a.rs","outcome":"applied","files":["src/a.rs"],"linesAdded":12,"linesRemoved":0,"tokens":180,"ms":2345,"model":"codesage-mini"}
-        {"time":"2026-11-21T10:33:58.120Z","id":"8","action":"custom","recipe":"tidy","path":"a\n\"b\".rs","outcome":"refused","guard":"syntax","files":[],"linesAdded":12,"linesRemoved":0,"tokens":180,"ms":2345,"model":"codesage-mini"}
+        {"time":"2026-11-21T10:33:58.120Z","id":"7","action":"unitTest","workspace":"shop","workspaceId":"0a1b2c3d","path":"src/a.rs","outcome":"applied","files":["src/a.rs"],"linesAdded":12,"linesRemoved":0,"tokens":180,"ms":2345,"model":"codesage-mini"}
+        {"time":"2026-11-21T10:33:58.120Z","id":"8","action":"custom","recipe":"tidy","workspace":"shop","workspaceId":"0a1b2c3d","path":"a\n\"b\".rs","outcome":"refused","guard":"syntax","files":[],"linesAdded":12,"linesRemoved":0,"tokens":180,"ms":2345,"model":"codesage-mini"}
     "#]].assert_eq(&fs::read_to_string(file_in(&state)).unwrap());
-    let told = read(&state, 10).unwrap();
+    let told = read(&state, 10, "").unwrap();
     assert_eq!(told, Told { records: vec![record(7), refused.clone()], unreadable: 0 });
-    assert_eq!(read(&state, 1).unwrap().records, [refused]);
+    assert_eq!(read(&state, 1, "").unwrap().records, [refused]);
+    assert_eq!(read(&state, 1, "7").unwrap().records, [record(7)]);
 
     #[cfg(unix)]
     {
@@ -81,7 +84,7 @@ fn writers_at_the_same_time_lose_and_mix_nothing() {
             });
         }
     });
-    let told = read(folder.path(), usize::MAX).unwrap();
+    let told = read(folder.path(), usize::MAX, "").unwrap();
     assert_eq!((told.records.len(), told.unreadable), (WRITERS * EACH, 0));
     for writer in 0..WRITERS {
         let own = |record: &Record| record.id.strip_prefix(&format!("{writer}."))?.parse::<usize>().ok();
@@ -105,7 +108,7 @@ fn it_never_grows_large() {
             });
         }
     });
-    let told = read(folder.path(), usize::MAX).unwrap();
+    let told = read(folder.path(), usize::MAX, "").unwrap();
     assert_eq!(told.unreadable, 0);
     // Of each writer the last ones are there: a full file was kept, not thrown away.
     assert!(told.records.len() as u64 > LIMIT / line, "{} records", told.records.len());
@@ -119,14 +122,38 @@ fn it_never_grows_large() {
 #[test]
 fn what_is_no_record_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(read(folder.path(), 10).unwrap(), Told::default());
+    assert_eq!(read(folder.path(), 10, "").unwrap(), Told::default());
     let good = serde_json::to_string(&record(1)).unwrap();
     let newer = good.replace("\"applied\"", "\"composted\"");
     let bytes =
         [good.as_bytes(), b"\n\n{\"time\":\"20", b"\n\xff\xfe\n", newer.as_bytes(), b"\n", good.as_bytes()];
     fs::write(file_in(folder.path()), bytes.concat()).unwrap();
-    let told = read(folder.path(), 10).unwrap();
+    let told = read(folder.path(), 10, "").unwrap();
     assert_eq!((told.records, told.unreadable), (vec![record(1), record(1)], 3));
+}
+
+#[test]
+fn a_line_that_another_process_left_torn_costs_only_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let torn = format!("{}\n{{\"time\":\"2026", serde_json::to_string(&record(1)).unwrap());
+    fs::write(file_in(folder.path()), torn).unwrap();
+    for id in [2, 3] {
+        let journal = Journal::new(Some(folder.path().to_path_buf()));
+        journal.write(record(id));
+        assert!(journal.flush(PATIENCE));
+    }
+    let told = read(folder.path(), 10, "").unwrap();
+    assert_eq!((told.records, told.unreadable), ([1, 2, 3].map(record).to_vec(), 1));
+}
+
+/// Before records told their workspace.
+#[test]
+fn old_records_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = r#"{"time":"2026-11-21T10:33:58.120Z","id":"7","action":"unitTest","path":"src/a.rs","outcome":"applied","files":["src/a.rs"],"linesAdded":12,"linesRemoved":0,"tokens":180,"ms":2345,"model":"codesage-mini"}"#;
+    fs::write(file_in(folder.path()), line).unwrap();
+    let old = Record { workspace: String::new(), workspace_id: String::new(), ..record(7) };
+    assert_eq!(read(folder.path(), 1, "").unwrap(), Told { records: vec![old], unreadable: 0 });
 }
 
 #[test]
@@ -137,7 +164,7 @@ fn a_name_cannot_make_a_line_long() {
     journal.write(Record { path: long.clone(), files: vec![long; 100], ..record(1) });
     assert!(journal.flush(PATIENCE));
     assert!(file_in(folder.path()).metadata().unwrap().len() < 50_000);
-    let told = read(folder.path(), 1).unwrap();
+    let told = read(folder.path(), 1, "").unwrap();
     assert_eq!(told.records[0].files.len(), MAX_FILES);
 }
 
@@ -156,7 +183,7 @@ fn what_cannot_be_written_fails_nothing() {
         let journal = Journal::new(Some(state.clone()));
         journal.write(record(1));
         assert!(journal.flush(PATIENCE));
-        assert!(read(&state, 1).is_err(), "{}", state.display());
+        assert!(read(&state, 1, "").is_err(), "{}", state.display());
     }
     assert_eq!(fs::read_to_string(file).unwrap(), "x");
 }
@@ -172,5 +199,5 @@ fn a_link_is_not_followed() {
     journal.write(record(1));
     assert!(journal.flush(PATIENCE));
     assert_eq!(fs::read_to_string(other).unwrap(), "mine\n");
-    assert!(read(folder.path(), 1).is_err());
+    assert!(read(folder.path(), 1, "").is_err());
 }

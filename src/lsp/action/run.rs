@@ -44,7 +44,7 @@ pub async fn run(
     arguments: Arguments,
     token: Option<NumberOrString>,
 ) -> Value {
-    let id = session.assistant.new_id();
+    let id = session.assistant.new_action_id();
     let name = arguments.name.clone().or_else(|| arguments.word.clone());
     let reply = match asked::job(session, action, arguments) {
         Ok(job) => perform(session, &id, job, name, token).await,
