@@ -15,7 +15,7 @@ use crate::config::Origin;
 /// Bytes of one file.
 pub const MAX_BYTES: u64 = 64 << 10;
 
-/// Names in one folder that are looked at.
+/// Names in one folder, files of other kinds included.
 const MAX_NAMES: usize = 10_000;
 
 /// One folder with recipes.
@@ -49,6 +49,7 @@ impl Folder {
     /// The files that may be recipes, by name. A folder that is not there has none.
     ///
     /// Not `README.md`, which is for people, and no hidden file: editors put theirs beside the one they write.
+    /// A folder with countless names is no folder of recipes: which of them would be seen is anybody's guess.
     pub fn files(&self) -> io::Result<Vec<PathBuf>> {
         let entries = match self.real(&self.path).and_then(fs::read_dir) {
             Ok(entries) => entries,
@@ -56,7 +57,10 @@ impl Folder {
             Err(error) => return Err(error),
         };
         let mut names = Vec::new();
-        for entry in entries.take(MAX_NAMES) {
+        for (count, entry) in entries.enumerate() {
+            if count >= MAX_NAMES {
+                return Err(io::Error::other(format!("holds more than {MAX_NAMES} names, and is not read")));
+            }
             let name = entry?.file_name();
             let shown = name.to_string_lossy().to_ascii_lowercase();
             if shown.ends_with(".md") && !shown.starts_with('.') && shown != "readme.md" {

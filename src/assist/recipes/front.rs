@@ -46,12 +46,26 @@ impl Fault {
         Self { line: Some(line), key: None, message: message.into() }
     }
 
-    fn in_key(self, key: &str) -> Self {
-        Self { key: Some(key.chars().take(100).collect()), ..self }
+    pub fn in_key(self, key: &str) -> Self {
+        Self { key: Some(short(key)), ..self }
     }
 }
 
 const FENCE: &str = "---";
+
+/// Keys of a front matter, far above those that there are.
+const MOST_KEYS: usize = 30;
+
+/// Letters of what is quoted of a file in a message.
+const QUOTED: usize = 60;
+
+/// A word of a file for a message: whoever wrote it does not say how long that becomes.
+pub fn short(word: &str) -> String {
+    match word.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
 
 /// Takes a file apart. `text` has lines that end in `\n` alone.
 pub fn parse(text: &str) -> Result<Front<'_>, Fault> {
@@ -86,6 +100,9 @@ pub fn parse(text: &str) -> Result<Front<'_>, Fault> {
         let Some((key, rest)) = key_of(content) else {
             return Err(Fault::at(number, "expected `key: value`, at the start of the line"));
         };
+        if fields.len() >= MOST_KEYS {
+            return Err(Fault::at(number, format!("more than {MOST_KEYS} keys are none of ours")));
+        }
         if fields.iter().any(|field| field.key == key) {
             return Err(Fault::at(number, "is there twice").in_key(key));
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::front::{self, Fault, Field, Value};
 use super::template::{Subject, Template};
-use crate::edit::Yield;
+use crate::edit::{Action, Yield};
 use crate::syntax::Language;
 
 /// An action that a person wrote down. All it can do is to say something to a model.
@@ -44,6 +44,18 @@ pub enum Scope {
     File,
 }
 
+/// Actions that no file can take the place of.
+const FIXED: [Action; 8] = [
+    Action::Refactor,
+    Action::Explain,
+    Action::UnitTest,
+    Action::Document,
+    Action::Fix,
+    Action::Review,
+    Action::Edit,
+    Action::Custom,
+];
+
 const KEYS: [&str; 7] = ["title", "kind", "languages", "scope", "maxTokens", "temperature", "system"];
 
 /// Letters of a title: menus are narrow.
@@ -57,6 +69,11 @@ impl Recipe {
         text: &str,
         mut system: impl FnMut(&str) -> Result<String, String>,
     ) -> Result<Self, Fault> {
+        if let Some(action) = FIXED.into_iter().find(|action| action.name().eq_ignore_ascii_case(name)) {
+            let message =
+                format!("`{}` is an action that is always there; name the file otherwise", action.name());
+            return Err(Fault { line: None, key: None, message });
+        }
         let front = front::parse(text)?;
         let template = Template::new(front.body)
             .map_err(|fault| Fault { line: fault.line.map(|line| front.lines + line), ..fault })?;
@@ -73,11 +90,8 @@ impl Recipe {
             template,
         };
         for field in &front.fields {
-            recipe.set(field, &mut system).map_err(|message| Fault {
-                line: Some(field.line),
-                key: Some(field.key.clone()),
-                message,
-            })?;
+            let set = recipe.set(field, &mut system);
+            set.map_err(|message| Fault::at(field.line, message).in_key(&field.key))?;
         }
         if recipe.title.is_empty() {
             return Err(Fault::at(1, "has no `title`"));
@@ -163,8 +177,10 @@ fn languages(value: &Value) -> Result<Vec<&'static str>, String> {
         let row = Language::of(name, "");
         let is_meant = row.id != Language::plain_text().id
             || [row.id].iter().chain(row.aliases).any(|known| known.eq_ignore_ascii_case(name));
-        let unknown =
-            || format!("`{name}` is no language that is known here; without `languages` it is for all");
+        let unknown = || {
+            let name = front::short(name);
+            format!("`{name}` is no language that is known here; without `languages` it is for all")
+        };
         is_meant.then_some(row.id).ok_or_else(unknown)
     };
     names.iter().map(known).collect()
@@ -179,7 +195,7 @@ fn one_of<T: Copy, const N: usize>(value: &Value, choices: [(&str, T); N]) -> Re
 }
 
 fn unknown(key: &str) -> String {
-    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
+    let plain = |text: &str| front::short(text).replace(['_', '-'], "").to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&plain(key), &plain(known));
     let nearest = KEYS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     match nearest.filter(|known| likeness(known) >= 0.6) {

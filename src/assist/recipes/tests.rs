@@ -342,3 +342,66 @@ fn the_menu_and_the_words() {
     assert!(recipes.get("any").unwrap().instruction(&subject).is_err(), "nothing to say");
     assert!(recipes.get("Py").is_none());
 }
+
+/// What a repository that somebody cloned may hold: each costs itself, says what it is, and no more than that.
+#[cfg(unix)]
+#[test]
+fn hostile_files_cost_themselves_only() {
+    let keys: String = (0..6_400).map(|n| format!("k{n}: x\n")).collect();
+    let long = "k".repeat(60_000);
+    let root = workspace(&[
+        (".codesage/actions/good.md", "---\ntitle: Good\n---\nx"),
+        (".codesage/actions/cr.md", "---\rtitle: CR\r---\rSay it.\r"),
+        (".codesage/actions/keys.md", &format!("---\n{keys}---\nx")),
+        (".codesage/actions/long.md", &format!("---\n{long}: x\n---\nx")),
+        (".codesage/actions/word.md", &format!("---\ntitle: x\n---\n{{{{ {long} }}}}")),
+        (".codesage/actions/items.md", &format!("---\ntitle: x\nlanguages: [{long}]\n---\nx")),
+        (".codesage/actions/zero.md", "\0\0\0\0"),
+        (".codesage/actions/endless.md", &"---\n# more\n".repeat(5_000)),
+        (".codesage/actions/bomb.md", "---\ntitle: &a [x, x]\nlanguages: *a\n---\nx"),
+        (".codesage/actions/merge.md", "---\n<<: *a\n---\nx"),
+        (".codesage/actions/range.md", "---\ntitle: x\n---\n\n{% for i in range(1000000000) %}{% endfor %}"),
+        (".codesage/actions/include.md", "---\ntitle: x\n---\n{% include '/etc/passwd' %}"),
+        (".codesage/actions/Refactor.md", "---\ntitle: x\n---\nx"),
+        (".codesage/actions/unitTest.md", "---\ntitle: x\n---\nx"),
+    ]);
+    let actions = root.path().join(".codesage/actions");
+    fs::File::create(actions.join("huge.md")).unwrap().set_len(100 << 20).unwrap();
+    fs::write(actions.join("picture.md"), b"\x89PNG\r\n\x1a\n\0").unwrap();
+    let made = std::process::Command::new("mkfifo").arg(actions.join("pipe.md")).status().unwrap();
+    assert!(made.success());
+    let said = shown(root.path(), &load(root.path()));
+    expect![[r#"
+        cr: "CR" Rewrite Auto
+        good: "Good" Rewrite Auto
+        ! ROOT/.codesage/actions/Refactor.md: `refactor` is an action that is always there; name the file otherwise
+        ! ROOT/.codesage/actions/bomb.md:2: `title`: put this text in quotes: its first sign means something else here
+        ! ROOT/.codesage/actions/endless.md:1: has no `title`
+        ! ROOT/.codesage/actions/huge.md: is larger than 64 KiB
+        ! ROOT/.codesage/actions/include.md:4: a template knows the tags `if`, `elif`, `else`, `endif`, `for` and `endfor`
+        ! ROOT/.codesage/actions/items.md:3: `languages`: `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…` is no language that is known here; without `languages` it is for all
+        ! ROOT/.codesage/actions/keys.md:32: more than 30 keys are none of ours
+        ! ROOT/.codesage/actions/long.md:2: `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/merge.md:2: expected `key: value`, at the start of the line
+        ! ROOT/.codesage/actions/picture.md: is not UTF-8 text
+        ! ROOT/.codesage/actions/pipe.md: is not a file
+        ! ROOT/.codesage/actions/range.md:5: `(`: a template names things and compares them, it computes nothing
+        ! ROOT/.codesage/actions/unitTest.md: `unitTest` is an action that is always there; name the file otherwise
+        ! ROOT/.codesage/actions/word.md:4: `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…` is nothing a template knows; there are selection, region, path, language, instruction, diagnostics, and the filters trim, upper, lower, length, first
+        ! ROOT/.codesage/actions/zero.md:1: expected `---`, then `title: …`, and `---` again before the text
+    "#]]
+    .assert_eq(&said);
+    assert!(said.lines().all(|line| line.len() < 400), "{said}");
+}
+
+#[test]
+fn a_folder_of_countless_names_says_so() {
+    let root = workspace(&[(".codesage/actions/a.md", "---\ntitle: A\n---\nx")]);
+    let actions = root.path().join(".codesage/actions");
+    for n in 0..10_000 {
+        fs::File::create(actions.join(format!("{n}.txt"))).unwrap();
+    }
+    let (_, problems) = load(root.path());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].message.contains("10000 names"), "{problems:?}");
+}
