@@ -1,9 +1,11 @@
-//! `codesage demo`: somebody types, and the real model's ghost text is shown, taken where it is right, and counted.
+//! `codesage demo`: somebody types, and the real model's ghost text is shown, taken where it is right, and counted; then
+//! a function is documented and explained.
 //!
 //! The files are compiled in and stand in no corpus. Some lines of each are taken out and typed again, key by key,
 //! through the same [`Assistant`] that serves editors; the model is never told what will be typed. A suggestion is
 //! *right* when taking it gives the file as it was, up to the end of a line. Those are taken, all others typed over.
 
+mod deeds;
 mod paint;
 mod script;
 mod svg;
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::colour::Colour;
 use super::{Failure, Session};
 use crate::assist::Assistant;
 use crate::engine::{EngineStats, ModelCard};
@@ -30,6 +33,8 @@ pub struct Options {
     /// Draw what was shown into this file
     #[arg(long, value_name = "FILE", hide = true)]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    colour: Colour,
 }
 
 /// What is told at the end.
@@ -49,7 +54,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let Session { settings, output, .. } = session;
     let terminal = output.is_terminal();
     let pace = if options.fast || !terminal { Pace::Fast } else { Pace::Human };
-    let mut painter = Painter::new(output, terminal);
+    let mut painter = Painter::new(output, terminal, options.colour);
 
     let runtime = super::runtime()?;
     let backend = super::backend(&settings);
@@ -58,34 +63,48 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let card = runtime.block_on(super::ready(&backend))?;
     painter.line(&title(&card, started.elapsed()))?;
 
-    let before = backend.stats();
-    let mut score = Score::default();
-    let mut outcome = Ok(());
-    let mut first_scene = 0;
-    for scene in script::SCENES {
-        outcome = runtime.block_on(play(scene, &assistant, &mut painter, pace, &mut score));
-        if first_scene == 0 {
-            first_scene = painter.shown().len();
-        }
-        if outcome.is_err() {
-            break;
-        }
-    }
-    let after = backend.stats();
+    let played = runtime.block_on(show(&assistant, &mut painter, pace));
     backend.shutdown();
-    outcome?;
-    let scenes = painter.shown().len();
-    for line in summary(score, &before, &after) {
-        painter.line(&[Span::new(Style::Plain, line)])?;
-    }
+    let Played { first_scene, scenes } = played?;
     if let Some(file) = options.svg {
-        // One file and the count are enough for a picture.
-        let (shown, summary) = painter.shown().split_at(scenes);
-        let picture = svg::picture(&[&shown[..first_scene], summary].concat());
+        // One file, the count and what was done are enough for a picture.
+        let (shown, rest) = painter.shown().split_at(scenes);
+        let picture = svg::picture(&[&shown[..first_scene], rest].concat());
         std::fs::write(&file, picture)
             .map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
     }
     Ok(())
+}
+
+/// Lines that were shown at the end of the first file, and of all files.
+struct Played {
+    first_scene: usize,
+    scenes: usize,
+}
+
+/// Types the files, tells the score, and has something done to the first.
+async fn show(
+    assistant: &Arc<Assistant>,
+    painter: &mut Painter<impl Write>,
+    pace: Pace,
+) -> Result<Played, Failure> {
+    let before = assistant.backend().stats();
+    let mut score = Score::default();
+    let mut first_scene = 0;
+    for scene in script::SCENES {
+        play(scene, assistant, painter, pace, &mut score).await?;
+        if first_scene == 0 {
+            first_scene = painter.shown().len();
+        }
+    }
+    let scenes = painter.shown().len();
+    for line in summary(score, &before, &assistant.backend().stats()) {
+        painter.line(&[Span::new(Style::Plain, line)])?;
+    }
+    if let Some(scene) = script::SCENES.first() {
+        deeds::play(scene, assistant, painter).await?;
+    }
+    Ok(Played { first_scene, scenes })
 }
 
 /// How long keys take.

@@ -1,7 +1,8 @@
 //! Styled lines on a terminal, or plain ones where there is none. Knows nothing of what they say.
 
-use std::env;
 use std::io::{self, Write};
+
+use crate::cli::colour::Colour;
 
 /// What a piece of a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub enum Style {
     Ghost,
     /// Suggested, and taken.
     Taken,
+    /// Lines of a difference.
+    Added,
+    Removed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,14 +46,13 @@ pub struct Painter<W> {
 }
 
 impl<W: Write> Painter<W> {
-    /// `terminal`: whether the output is one. `NO_COLOR` is honoured as <https://no-color.org> has it.
-    pub fn new(output: W, terminal: bool) -> Self {
-        let asked_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self::with(output, terminal && !dumb, terminal && !dumb && !asked_plain)
+    /// `terminal`: whether the output is one.
+    pub fn new(output: W, terminal: bool, colour: Colour) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Self::with(output, terminal && !dumb, colour.is_wanted(terminal))
     }
 
-    fn with(output: W, live: bool, colour: bool) -> Self {
+    pub(super) fn with(output: W, live: bool, colour: bool) -> Self {
         Self { output, live, colour, shown: Vec::new() }
     }
 
@@ -95,8 +98,9 @@ impl<W: Write> Painter<W> {
                 (Style::Title, true) => ("\x1b[1m", "\x1b[0m"),
                 (Style::Dim, true) => ("\x1b[2m", "\x1b[0m"),
                 (Style::Ghost, true) => ("\x1b[2;3m", "\x1b[0m"),
-                (Style::Taken, true) => ("\x1b[32m", "\x1b[0m"),
-                (Style::Title | Style::Dim, false) => ("", ""),
+                (Style::Taken | Style::Added, true) => ("\x1b[32m", "\x1b[0m"),
+                (Style::Removed, true) => ("\x1b[31m", "\x1b[0m"),
+                (Style::Title | Style::Dim | Style::Added | Style::Removed, false) => ("", ""),
                 (Style::Ghost, false) => ("‹", "›"),
                 (Style::Taken, false) => ("«", "»"),
             };

@@ -45,7 +45,8 @@ fn look(style: Style) -> &'static str {
         Style::Title => "fill=\"#ffffff\" font-weight=\"bold\"",
         Style::Dim => "fill=\"#7d8894\"",
         Style::Ghost => "fill=\"#7d8894\" font-style=\"italic\"",
-        Style::Taken => "fill=\"#7fd18b\"",
+        Style::Taken | Style::Added => "fill=\"#7fd18b\"",
+        Style::Removed => "fill=\"#e08a8a\"",
     }
 }
 

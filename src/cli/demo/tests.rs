@@ -17,6 +17,53 @@ fn the_script_fits_its_files() {
     }
 }
 
+/// A model that says what it is told; the edit, the explanation and a refusal are shown as they come.
+#[test]
+fn what_is_done_is_shown() {
+    use crate::config::Settings;
+    use crate::engine::Backend;
+    use crate::engine::scripted::{Script, ScriptedBackend};
+
+    let scene = &script::SCENES[0];
+    let backend = Arc::new(ScriptedBackend::default());
+    let written =
+        "/// The number of the job.\npub fn id(&self) -> u64 {\n    self.id\n}\n<<<AI_EDIT_END>>>\n";
+    for said in [written, "It gives the number.", "<<<AI_EDIT_END>>>\n", "<<<AI_EDIT_END>>>\n", "Ask it."] {
+        backend.say(Script::text(said));
+    }
+    let seam: Arc<dyn Backend> = backend;
+    let assistant = Assistant::new(seam, Settings::default(), Vec::new());
+    let mut output = Vec::new();
+    let mut painter = Painter::with(&mut output, false, false);
+    let runtime = crate::cli::runtime().unwrap();
+    for _ in 0..2 {
+        runtime.block_on(deeds::play(scene, &assistant, &mut painter)).unwrap();
+    }
+    let shown = String::from_utf8(output).unwrap();
+    let shown: Vec<&str> = shown.lines().filter(|line| !line.contains("tokens/s")).collect();
+    expect![[r#"
+
+        queue.rs: document `id`
+        @@ -33,6 +33,7 @@
+         }
+         
+         impl Job {
+        +    /// The number of the job.
+             pub fn id(&self) -> u64 {
+                 self.id
+             }
+
+        queue.rs: explain `id`
+        It gives the number.
+
+        queue.rs: document `id`
+        refused (empty): The model wrote nothing in place of the code; delete it yourself if that is meant.
+
+        queue.rs: explain `id`
+        Ask it."#]]
+    .assert_eq(&shown.join("\n"));
+}
+
 #[test]
 fn what_is_counted_is_told() {
     let score = Score { shown: 5, right: 3, keys: 50, characters: 120, suggested: 73 };
