@@ -1,9 +1,11 @@
 //! The command line: one file a subcommand. Here stand the arguments, and what the subcommands share.
 //!
 //! Standard output is handed in as a file: descriptor 1 belongs to standard error by now (`main.rs`). Only `lsp`
-//! speaks protocol on it, all others print on it. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! speaks protocol on it, all others print on it. Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a guard
+//! wants a person to look first, 130 ended by Ctrl-C.
 
 mod bench;
+mod colour;
 mod complete;
 mod config;
 mod demo;
@@ -18,13 +20,14 @@ mod source;
 
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{CommandLine, Layers, Settings};
+use crate::config::{CommandLine, Layers, Origin, Settings};
+use crate::edit::guard::Guard;
 use crate::engine::{Backend, ModelCard, ModelState};
 use crate::log;
 
@@ -63,14 +66,14 @@ struct Shared {
 enum Command {
     /// Serve LSP on standard input and output (the default)
     Lsp,
-    /// Show ghost text as it is typed, with the real model, in this terminal
+    /// Show ghost text as it is typed, an edit and an explanation, by the real model, in this terminal
     Demo(demo::Options),
     /// Print the suggestion for one place in a file
     Complete(complete::Options),
     /// Change a piece of a file by an action or in your own words: prints the difference
     Edit(edit::Options),
     /// Explain a piece of a file
-    Explain(edit::Explain),
+    Explain(edit::explain::Options),
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -86,11 +89,20 @@ enum Command {
     Config(config::Config),
 }
 
-/// Why a subcommand failed.
+/// The log of a subcommand, unless asked for: the person looks at what is printed. What the engine could not do is the
+/// subcommand's to tell, and is not told twice.
+const QUIET: &str = "warn,codesage::engine::llama=off,codesage::engine::llama::load=warn";
+
+/// Why a subcommand did not do all that it was asked for. Texts are for the person, whole.
 #[derive(Debug)]
 enum Failure {
-    /// For the person, whole.
     Message(String),
+    /// The command line asks for what there is not.
+    Usage(String),
+    /// Nothing is wrong, but a person is to look first.
+    Doubted(String),
+    /// By Ctrl-C.
+    Interrupted,
     Output(io::Error),
 }
 
@@ -123,10 +135,9 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
     let Some(command) = command.filter(|command| !matches!(command, Command::Lsp)) else {
         return lsp::run(layers, wire);
     };
-    // The person looks at what the subcommand prints, so the log is quiet unless asked for.
     let (mut settings, problems) = layers.resolve();
     if settings.log == Settings::default().log {
-        settings.log.level = "warn".to_owned();
+        settings.log.level = QUIET.to_owned();
     }
     if let Err(error) = log::start(&settings.log) {
         warn(format_args!("codesage: log.file: {error}\n"));
@@ -143,24 +154,38 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         Command::Complete(options) => complete::run(session, options),
         Command::Bench(bench) => bench::run(session, bench),
         Command::Edit(options) => edit::run(session, options),
-        Command::Explain(options) => edit::explain(session, options),
+        Command::Explain(options) => edit::explain::run(session, options),
         Command::Eval(options) => eval::run(session, options),
         Command::Journal(options) => journal::run(session, options),
         Command::Models(models) => models::run(session, models),
         Command::Config(config) => config::run(session, config),
     };
-    match outcome {
-        Ok(()) => 0,
-        // `codesage demo | head` has seen enough.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(Failure::Output(error)) => {
-            warn(format_args!("codesage: cannot write: {error}\n"));
-            1
+    let (code, message) = outcome.map_or_else(Failure::end, |()| (0, String::new()));
+    if !message.is_empty() {
+        // It may name a file, or quote what is in one.
+        warn(format_args!("codesage: {}\n", colour::harmless(&message)));
+    }
+    code
+}
+
+impl Failure {
+    /// The exit code, and what is told.
+    fn end(self) -> (i32, String) {
+        match self {
+            // `codesage demo | head` has seen enough.
+            Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => (0, String::new()),
+            Failure::Output(error) => (1, format!("cannot write: {error}")),
+            Failure::Message(message) => (1, message),
+            Failure::Usage(message) => (2, message),
+            Failure::Doubted(message) => (3, message),
+            // As shells have it for a process that the signal ended.
+            Failure::Interrupted => (130, "interrupted; nothing was written".to_owned()),
         }
-        Err(Failure::Message(message)) => {
-            warn(format_args!("codesage: {message}\n"));
-            1
-        }
+    }
+
+    /// By a guard, whose code is what a person can look up.
+    fn guarded(guard: Guard, sentence: &str) -> Self {
+        Failure::Message(format!("{guard}: {sentence}"))
     }
 }
 
@@ -174,6 +199,17 @@ impl From<io::Error> for Failure {
 fn warn(text: std::fmt::Arguments) {
     use std::io::Write;
     let _ = io::stderr().write_fmt(text);
+}
+
+/// The settings that hold in a workspace folder. What is wrong with the folder's own is told.
+fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
+    layers.read_workspace(folder);
+    let (settings, problems) = layers.resolve();
+    // Those of other places were told as the program began.
+    for problem in problems.iter().filter(|problem| matches!(problem.origin, Origin::Workspace(_))) {
+        warn(format_args!("codesage: {problem}\n"));
+    }
+    settings
 }
 
 /// Starts the model that the settings name; returns at once. The only place where an engine is made.

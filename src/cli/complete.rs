@@ -53,13 +53,11 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let about = |error: &dyn std::fmt::Display| Failure::Message(format!("{}: {error}", file.display()));
     let Source { uri, text, .. } = Source::read(&file)?;
     let root = std::env::current_dir()?;
-    let mut layers = session.layers;
-    layers.read_workspace(&root);
-    let (settings, _) = layers.resolve();
+    let settings = super::settings_in(session.layers, &root);
 
     let runtime = super::runtime()?;
     let backend = super::backend(&settings);
-    let (answer, ms) = runtime.block_on(async {
+    let answered = runtime.block_on(async {
         super::ready(&backend).await?;
         let assistant = Assistant::new(backend.clone(), settings, vec![root]);
         assistant.open(uri.clone(), "", 0, &text);
@@ -79,9 +77,19 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         let asked = Instant::now();
         let answer = assistant.complete(ask).await;
         Ok::<_, Failure>((answer, asked.elapsed().as_secs_f64() * 1000.0))
-    })?;
+    });
     backend.shutdown();
-    print(session.output, answer, ms, options.json)
+    match answered {
+        Ok((answer, ms)) => print(session.output, answer, ms, options.json),
+        Err(Failure::Message(why)) if options.json => {
+            let object =
+                json!({"text": null, "range": null, "confidence": null, "reason": null, "message": why});
+            let mut output = session.output;
+            writeln!(output, "{object:#}")?;
+            Err(Failure::Message(why))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 fn print(mut output: impl Write, answer: Answer, ms: f64, as_json: bool) -> Result<(), Failure> {
@@ -93,6 +101,7 @@ fn print(mut output: impl Write, answer: Answer, ms: f64, as_json: bool) -> Resu
             "range": suggestion.map(|suggestion| [suggestion.range.start, suggestion.range.end]),
             "confidence": suggestion.map(|suggestion| suggestion.confidence),
             "reason": reason.code(),
+            "message": outcome.as_ref().err().map(|reason| reason.meaning()),
             "ms": (ms * 10.0).round() / 10.0,
             "usage": usage,
         });

@@ -29,7 +29,8 @@ impl Source {
         if !metadata.is_file() || metadata.len() > MOST_BYTES {
             return Err(about(&format!("is not a file of at most {} MiB", MOST_BYTES >> 20)));
         }
-        let text = fs::read_to_string(&path).map_err(|error| about(&error))?;
+        let bytes = fs::read(&path).map_err(|error| about(&error))?;
+        let text = String::from_utf8(bytes).map_err(|_| about(&"is not UTF-8 text"))?;
         let uri = Url::from_file_path(&path).map_err(|()| about(&"has no place in the file system"))?;
         Ok(Self { path, uri, text })
     }

@@ -1,0 +1,169 @@
+//! The shell commands as a shell sees them: what they print, what they leave behind, and how they end.
+//!
+//! No model answers here, so this runs in every build; `tests/acting.rs` and `cli/edit/tests.rs` have those that do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const TEXT: &str = "fn two() -> u32 {\n    1 + 1\n}\n";
+
+/// A folder to stand in, with a file, and one for what the program keeps.
+struct Shell {
+    here: TempDir,
+    state: PathBuf,
+    _kept: TempDir,
+}
+
+impl Shell {
+    fn new() -> Self {
+        let (here, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(here.path().join("a.rs"), TEXT).unwrap();
+        Self { here, state: kept.path().join("state"), _kept: kept }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codesage"));
+        command.args(arguments).current_dir(self.here.path()).stdin(Stdio::null());
+        command.env("XDG_CONFIG_HOME", "/nonexistent").env("CODESAGE_STATE", &self.state);
+        command.env("CODESAGE_MODEL", "/nonexistent/model.gguf").env_remove("NO_COLOR");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The records that `codesage journal --json` tells, and how many lines it could not read.
+    fn journal(&self, more: &[&str]) -> (Vec<Value>, u64) {
+        let output = self.run(&[&["journal", "--json", "--limit", "1000"], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (object["records"].as_array().unwrap().clone(), object["unreadable"].as_u64().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.state.join("journal.jsonl")
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+const EDIT: &[&str] = &["edit", "a.rs:1", "--action", "refactor", "--apply", "--json"];
+
+#[test]
+fn every_end_has_its_code_and_its_object() {
+    let shell = Shell::new();
+    fs::write(shell.here.path().join("latin.rs"), b"// \xe9\n").unwrap();
+    for (arguments, code, outcome, guard) in [
+        (EDIT, 1, Some("refused"), Some("model")),
+        (&["edit", "none.rs", "--action", "fix", "--json"], 1, Some("failed"), None),
+        (&["edit", "latin.rs", "--action", "fix", "--json"], 1, Some("failed"), None),
+        (&["edit", ".", "--action", "fix", "--json"], 1, Some("failed"), None),
+        (&["edit", "a.rs:9", "--action", "fix", "--json"], 1, Some("failed"), None),
+        (&["edit", "a.rs:1", "--action", "mine", "--json"], 2, None, None),
+        (&["edit", "a.rs:0", "--action", "fix", "--json"], 2, None, None),
+        (&["edit", "a.rs", "--json"], 2, None, None),
+        (&["complete", "a.rs:1:1", "--json"], 1, Some(""), None),
+        (&["explain", "a.rs:1"], 1, None, None),
+        (&["explain", "a.rs:7"], 1, None, None),
+    ] {
+        let output = shell.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        assert!(!said(&output).is_empty(), "{arguments:?}");
+        let Some(outcome) = outcome else {
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{arguments:?}");
+            continue;
+        };
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let ended = (object["outcome"].as_str().unwrap_or_default(), object["guard"].as_str());
+        assert_eq!(ended, (outcome, guard), "{object:#}");
+        assert!(said(&output).contains(object["message"].as_str().unwrap()), "{object:#}");
+    }
+    assert_eq!(fs::read_to_string(shell.here.path().join("a.rs")).unwrap(), TEXT);
+    let told = shell.journal(&[]).0;
+    let told: Vec<_> =
+        told.iter().map(|record| (record["action"].as_str(), record["guard"].as_str())).collect();
+    assert_eq!(told, [(Some("refactor"), Some("model")), (Some("explain"), Some("model"))]);
+}
+
+#[test]
+fn processes_at_once_write_whole_lines_with_names_of_their_own() {
+    const EACH: usize = 6;
+    let shell = Shell::new();
+    let quiet = || shell.command(EDIT).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let children: Vec<_> = (0..EACH).map(|_| quiet()).collect();
+    for mut child in children {
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
+    let (records, unreadable) = shell.journal(&[]);
+    assert_eq!((records.len(), unreadable), (EACH, 0));
+    let name = |record: &Value| record["id"].as_str().unwrap().to_owned();
+    let mut names: Vec<String> = records.iter().map(name).collect();
+    let here = shell.here.path().file_name().unwrap().to_str().unwrap();
+    assert!(
+        records.iter().all(|record| record["workspace"] == here && record["path"] == "a.rs"),
+        "{records:?}"
+    );
+    let first = names[0].clone();
+    assert_eq!(shell.journal(&[&first]).0.len(), 1);
+    assert_eq!(shell.journal(&[&first[..3]]).0.len(), EACH);
+    let none = shell.run(&["journal", "zzzz"]);
+    assert!(none.status.code() == Some(1) && said(&none).contains("`zzzz…`"), "{}", said(&none));
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), EACH);
+}
+
+#[test]
+fn a_damaged_line_is_skipped_and_counted() {
+    let shell = Shell::new();
+    shell.run(EDIT);
+    let mut text = fs::read_to_string(shell.file()).unwrap();
+    text += "{\"time\":\"2026";
+    fs::write(shell.file(), text).unwrap();
+    shell.run(EDIT);
+    let (records, unreadable) = shell.journal(&[]);
+    assert_eq!((records.len(), unreadable), (2, 1));
+    let printed = shell.run(&["journal"]).stdout;
+    let printed = String::from_utf8(printed).unwrap();
+    assert!(printed.contains("refactor  refused (model)") && printed.ends_with("cannot read\n"), "{printed}");
+}
+
+/// Where nothing can be kept an action goes on, and it is said once.
+#[cfg(unix)]
+#[test]
+fn a_journal_that_cannot_be_written_fails_nothing() {
+    fn by_a_link(state: &Path) {
+        fs::create_dir(state).unwrap();
+        fs::write(state.join("mine"), "mine\n").unwrap();
+        std::os::unix::fs::symlink("mine", state.join("journal.jsonl")).unwrap();
+    }
+    fn by_a_pipe(state: &Path) {
+        fs::create_dir(state).unwrap();
+        assert!(Command::new("mkfifo").arg(state.join("journal.jsonl")).status().unwrap().success());
+    }
+    fn by_a_file(state: &Path) {
+        fs::write(state, "mine\n").unwrap();
+    }
+    for (spoil, why) in [
+        (by_a_link as fn(&Path), "is a link, which is not followed"),
+        (by_a_pipe, "is not a file"),
+        (by_a_file, "File exists"),
+    ] {
+        let shell = Shell::new();
+        spoil(&shell.state);
+        let output = shell.run(EDIT);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains("model: "), "{}", said(&output));
+        assert_eq!(said(&output).matches("cannot be written").count(), 1, "{}", said(&output));
+        assert!(said(&output).contains(why), "{}", said(&output));
+        let mine = if shell.state.is_file() { shell.state.clone() } else { shell.state.join("mine") };
+        assert!(fs::read_to_string(mine).is_ok_and(|text| text == "mine\n") || why == "is not a file");
+    }
+}
