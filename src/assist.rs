@@ -14,6 +14,7 @@ mod place;
 mod prepare;
 mod reach;
 pub mod recipes;
+mod run;
 pub mod stats;
 
 use std::ops::Range;
@@ -31,6 +32,7 @@ use crate::engine::{Backend, ModelState, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
 use crate::threads::lock;
 use permission::Permission;
+pub use place::Asker;
 use place::Places;
 pub use stats::Stats;
 
@@ -49,8 +51,6 @@ pub struct Assistant {
     /// What people wrote down. Its lock is held while files are read: never taken on the transport task.
     cookbook: Mutex<act::Cookbook>,
     next_id: AtomicU64,
-    /// The number of the newest question, of whatever document.
-    newest: AtomicU64,
 }
 
 /// One generation of settings, with the workspace they apply to.
@@ -76,7 +76,7 @@ pub struct Ask {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     pub outcome: Result<Suggestion, Reason>,
-    /// `OkCache` or `OkNew` where something is shown, else the same as the error.
+    /// `OkCache`, `OkRunning` or `OkNew` where something is shown, else the same as the error.
     pub reason: Reason,
     pub usage: Usage,
 }
@@ -107,7 +107,6 @@ impl Assistant {
             diary: diary::Diary::default(),
             cookbook: Mutex::default(),
             next_id: AtomicU64::new(1),
-            newest: AtomicU64::new(0),
         })
     }
 
@@ -155,10 +154,10 @@ impl Assistant {
 
     /// Whether the document was open.
     pub fn change(&self, uri: &Url, version: i32, changes: &[Change], encoding: Encoding) -> bool {
-        let Some((_, edits)) = self.store.change(uri, version, changes, encoding) else {
+        let Some((document, edits)) = self.store.change(uri, version, changes, encoding) else {
             return false;
         };
-        lock(&self.places).follow(uri, &edits);
+        lock(&self.places).follow(uri, &edits, document.rope());
         lock(&self.recent).touch(uri);
         true
     }
@@ -181,7 +180,8 @@ impl Assistant {
 
     /// The `codesage/stats` object.
     pub fn stats(&self) -> Stats {
-        stats::Stats::new(&self.model(), &lock(&self.ledger), self.backend.stats())
+        let unseen = lock(&self.places).unseen();
+        stats::Stats::new(&self.model(), &lock(&self.ledger), unseen, self.backend.stats())
     }
 
     /// The last records, newest first: what `codesage.why` returns.

@@ -1,5 +1,6 @@
 //! What to offer and when: policy, anchor, cache, shape. Text in, text out; no model, no clock.
 
+pub mod along;
 pub mod anchor;
 pub mod cache;
 pub mod line;
@@ -7,6 +8,7 @@ pub mod place;
 pub mod policy;
 pub mod reason;
 pub mod shape;
+pub mod spot;
 
 pub use anchor::Anchor;
 pub use reason::Reason;

@@ -13,7 +13,8 @@ pub mod spell;
 pub mod stats;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -41,6 +42,10 @@ pub trait Backend: Send + Sync {
 
     /// Stops everything and joins whatever runs. Later requests end with `EngineError::Stopped`.
     fn shutdown(&self);
+
+    /// The place of this prompt has a newer one: what is held for it may be the next to be given up. Nothing is
+    /// evaluated for it.
+    fn retire(&self, _prompt: Prompt) {}
 }
 
 /// What a model is doing.
@@ -88,6 +93,8 @@ pub struct ModelCard {
 pub enum Lane {
     /// Only when idle.
     Warm,
+    /// What may be asked for next: the newest wins, and only while nothing is asked for.
+    Ahead,
     /// A queue.
     Action,
     /// The newest wins, and preempts.
@@ -180,7 +187,39 @@ pub enum EngineError {
 /// The stream of one request. Dropping it cancels: no further token is made.
 pub struct Generation {
     events: mpsc::UnboundedReceiver<Event>,
-    _cancel: CancelOnDrop,
+    cancel: CancelOnDrop,
+    steer: Arc<Steer>,
+}
+
+/// What becomes known of a request while it is worked on. A backend that cannot turn back from what it has begun
+/// takes no notice: whoever steers looks at what comes.
+#[derive(Debug, Default)]
+pub struct Steer {
+    lead: Mutex<Vec<u8>>,
+    urgent: AtomicBool,
+}
+
+impl Steer {
+    /// The answer must begin with this text, whole: what of it is not made yet is made next. Text that the answer has
+    /// already left changes nothing.
+    pub fn lead(&self, text: &str) {
+        *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+    }
+
+    /// What of the text to lead with comes behind `said`; empty where the answer went another way.
+    pub fn left(&self, said: &[u8]) -> Vec<u8> {
+        let lead = self.lead.lock().unwrap_or_else(PoisonError::into_inner);
+        lead.strip_prefix(said).unwrap_or_default().to_vec()
+    }
+
+    /// Somebody waits for the answer now, whichever lane it was made for.
+    pub fn hurry(&self) {
+        self.urgent.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::SeqCst)
+    }
 }
 
 /// When a request was cancelled, if it was: read by the engine between any two tokens.
@@ -209,7 +248,17 @@ impl Drop for CancelOnDrop {
 
 impl Generation {
     pub fn new(events: mpsc::UnboundedReceiver<Event>, cancel: CancelOnDrop) -> Self {
-        Self { events, _cancel: cancel }
+        Self { events, cancel, steer: Arc::default() }
+    }
+
+    /// With the other end of what a backend reads while it works.
+    pub fn steered(self, steer: Arc<Steer>) -> Self {
+        Self { steer, ..self }
+    }
+
+    /// The stream, what cancels it when dropped, and what steers it: for an owner that holds them apart.
+    pub fn into_parts(self) -> (mpsc::UnboundedReceiver<Event>, CancelOnDrop, Arc<Steer>) {
+        (self.events, self.cancel, self.steer)
     }
 
     /// One that has already failed.

@@ -281,19 +281,198 @@ async fn of_a_burst_the_newest_is_answered_and_all_get_a_list() {
     server.finish().await;
 }
 
-#[tokio::test]
-async fn a_cancelled_request_says_so_and_its_tokens_stop() {
-    let slow = Script::text(&"abcd".repeat(100)).slowly(Duration::from_millis(20));
-    let mut server = open(client("utf-8"), "a = b", slow).await;
+/// A text of many pieces, one every twenty milliseconds.
+fn endless() -> Script {
+    Script::text(&(0..200).map(|n| format!("{n:04}")).collect::<String>()).slowly(Duration::from_millis(20))
+}
+
+fn generated(server: &TestServer) -> u64 {
+    server.backend.stats().generated_tokens
+}
+
+/// On a clock that only moves when nothing else does: how many tokens so many milliseconds bring.
+async fn tokens_within(server: &TestServer, milliseconds: u64) -> u64 {
+    let before = generated(server);
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    generated(server) - before
+}
+
+async fn completion_stats(server: &mut TestServer) -> Value {
+    server.call("codesage/stats", Value::Null).await["result"]["completion"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_request_says_so_at_once_and_its_tokens_stop_soon() {
+    let mut server = open(client("utf-8"), "a = b", endless()).await;
     let id = server.request(INLINE, at(&json!({ "line": 0, "character": 5 }))).await;
-    let generated = |server: &TestServer| server.backend.stats().generated_tokens;
-    server.until(|server| generated(server) > 0).await;
+    assert_eq!(tokens_within(&server, 105).await, 5);
     server.notify("$/cancelRequest", json!({ "id": id })).await;
     assert_eq!(server.reply(id).await["error"]["code"], -32800);
-    let stopped = generated(&server);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(generated(&server) <= stopped + 1, "at most the token that was being made");
+    // The person may go on typing it.
+    assert_eq!(tokens_within(&server, 140).await, 7);
+    assert!(tokens_within(&server, 1000).await <= 1, "at most the token that was being made");
+    let stats = completion_stats(&mut server).await;
+    assert_eq!(
+        (&stats["cancelled"], &stats["wastedTokens"]),
+        (&json!(1), &json!(generated(&server))),
+        "{stats}"
+    );
     server.finish().await;
+}
+
+/// Each row: what is typed into the running text, and how many of the next three pieces are still made.
+#[tokio::test(start_paused = true)]
+async fn an_edit_stops_what_it_disagrees_with_and_nothing_else() {
+    let insert = |line: u32, character: u32, text: &str| {
+        let place = json!({ "line": line, "character": character });
+        json!({ "range": { "start": place, "end": place }, "text": text })
+    };
+    let delete = |from: u32, to: u32| {
+        let place = |character: u32| json!({ "line": 1, "character": character });
+        json!({ "range": { "start": place(from), "end": place(to) }, "text": "" })
+    };
+    let behind = format!("{}\n", "// more\n".repeat(40));
+    for (what, changes, pieces) in [
+        ("its beginning", vec![insert(1, 5, "0000")], 3),
+        ("its beginning, key by key", vec![insert(1, 5, "0"), insert(1, 6, "0")], 3),
+        ("more than there is of it", vec![insert(1, 5, "00000001000200030004")], 3),
+        ("a closed bracket, which the editor may have closed", vec![insert(1, 5, ")")], 3),
+        ("typed and taken back", vec![insert(1, 5, "x"), delete(5, 6)], 3),
+        ("an edit far away", vec![insert(30, 0, "x")], 3),
+        ("another text", vec![insert(1, 5, "x")], 0),
+        ("a beginning and then another", vec![insert(1, 5, "00x")], 0),
+        // The model is told to go on with an x, and this one does not listen.
+        ("more than there is of it, and not so", vec![insert(1, 5, "000000010002x")], 2),
+        ("Backspace", vec![delete(4, 5)], 0),
+        ("an edit just before", vec![insert(1, 0, "x")], 0),
+        ("an edit just behind", vec![insert(2, 0, "x")], 0),
+    ] {
+        let mut server = open(client("utf-8"), &format!("first\na = b\n{behind}"), endless()).await;
+        let id = server.request(INLINE, at(&json!({ "line": 1, "character": 5 }))).await;
+        assert_eq!(tokens_within(&server, 50).await, 2);
+        let document = json!({ "uri": URI, "version": 2 });
+        let params = json!({ "textDocument": document, "contentChanges": changes });
+        server.notify("textDocument/didChange", params).await;
+        assert_eq!(tokens_within(&server, 1).await, 0);
+        assert_eq!(tokens_within(&server, 60).await, pieces, "{what}");
+        server.notify("$/cancelRequest", json!({ "id": id })).await;
+        server.reply(id).await;
+        server.finish().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_along_keeps_a_text_alive_without_a_listener() {
+    let mut server = open(client("utf-8"), "a = b", endless()).await;
+    let id = server.request(INLINE, at(&json!({ "line": 0, "character": 5 }))).await;
+    assert_eq!(tokens_within(&server, 50).await, 2);
+    server.notify("$/cancelRequest", json!({ "id": id })).await;
+    for (n, key) in ["0", "0", "0", "0"].into_iter().enumerate() {
+        assert_eq!(tokens_within(&server, 100).await, 5, "before key {n}");
+        server.insert(URI, 2 + n as i64, &json!({ "line": 0, "character": 5 + n }), key).await;
+    }
+    assert_eq!(tokens_within(&server, 140).await, 7);
+    assert!(tokens_within(&server, 1000).await <= 1);
+    server.reply(id).await;
+    server.finish().await;
+}
+
+/// What is typed is what is being written: whoever asks listens, and the model is asked once.
+#[tokio::test(start_paused = true)]
+async fn typing_along_a_running_text_asks_no_model_again() {
+    let slow = Script::text(".get_value().or_else()\n").slowly(Duration::from_millis(20));
+    let mut server = open(client("utf-8"), "a = b", slow).await;
+    let mut ids = Vec::new();
+    // Every second key cancels the question before it, as some clients do. The last keys are ahead of the model.
+    for (n, key) in ["", ".", "g", "e", "t", "_value()", ".o"].into_iter().enumerate() {
+        let column: usize = 5 + [0, 0, 1, 2, 3, 4, 12][n];
+        if n > 0 {
+            server.insert(URI, 1 + n as i64, &json!({ "line": 0, "character": column }), key).await;
+        }
+        if n % 2 == 1 {
+            server.notify("$/cancelRequest", json!({ "id": ids[n - 1] })).await;
+        }
+        let cursor = json!({ "line": 0, "character": column + key.len() });
+        ids.push(server.request(INLINE, at(&cursor)).await);
+        tokio::time::sleep(Duration::from_millis(7)).await;
+    }
+    let last = ids.pop().expect("a question");
+    assert_eq!(texts(&server.reply(last).await), ["r_else()"]);
+    for (n, id) in ids.into_iter().enumerate() {
+        let reply = server.reply(id).await;
+        if n % 2 == 0 {
+            assert_eq!(reply["error"]["code"], -32800, "{n}: {reply}");
+        } else {
+            assert!(texts(&reply).is_empty(), "{n}: superseded");
+        }
+    }
+    let stats = completion_stats(&mut server).await;
+    assert_eq!((&stats["generations"], &stats["typeThroughHits"]), (&json!(1), &json!(1)), "{stats}");
+    assert_eq!(server.backend.prompts().len(), 1);
+    // One prompt was read, and never again.
+    let engine = server.backend.stats();
+    assert_eq!((engine.evaluated_tokens, engine.generated_tokens), (2, 6));
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_types_otherwise_than_the_model_goes_on_gets_a_text_of_their_own() {
+    let backend = ScriptedBackend::default();
+    backend.say(Script::text(".get_value()\n").slowly(Duration::from_millis(20)));
+    backend.always(Script::text("other()\n"));
+    let mut server = TestServer::start_with(client("utf-8"), backend).await;
+    server.open(URI, "plaintext", "a = b").await;
+    let first = server.request(INLINE, at(&json!({ "line": 0, "character": 5 }))).await;
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    // So far they agree.
+    server.insert(URI, 2, &json!({ "line": 0, "character": 5 }), ".get_an").await;
+    let reply = server.call(INLINE, at(&json!({ "line": 0, "character": 12 }))).await;
+    assert_eq!(texts(&reply), ["other()"]);
+    assert!(texts(&server.reply(first).await).is_empty());
+    assert_eq!(server.backend.prompts().len(), 2);
+    server.finish().await;
+}
+
+/// Neovim asks for ghost text and for the menu after each key.
+#[tokio::test(start_paused = true)]
+async fn both_methods_share_one_text_and_neither_ends_the_other() {
+    let mut profile = client("utf-8");
+    profile["initializationOptions"] = json!({ "completion": { "menu": "on" } });
+    let slow = Script::text(".get()\n").slowly(Duration::from_millis(20));
+    for order in [[INLINE, MENU], [MENU, INLINE]] {
+        let mut server = open(profile.clone(), "a = b", slow.clone()).await;
+        let cursor = json!({ "line": 0, "character": 5 });
+        let menu = json!({ "textDocument": { "uri": URI }, "position": cursor });
+        let mut ids = Vec::new();
+        for method in order {
+            let params = if method == INLINE { at(&cursor) } else { menu.clone() };
+            ids.push(server.request(method, params).await);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for (method, id) in order.into_iter().zip(ids) {
+            let reply = server.reply(id).await;
+            let item = &reply["result"]["items"][0];
+            let text = if method == INLINE { &item["insertText"] } else { &item["textEdit"]["newText"] };
+            assert_eq!(text, if method == INLINE { ".get()" } else { "b.get()" }, "{order:?}: {reply}");
+        }
+        let stats = completion_stats(&mut server).await;
+        assert_eq!((&stats["generations"], &stats["superseded"]), (&json!(1), &json!(0)), "{stats}");
+        // The next key ends both.
+        let first = server.request(INLINE, at(&json!({ "line": 0, "character": 4 }))).await;
+        let second = server
+            .request(
+                MENU,
+                json!({ "textDocument": { "uri": URI }, "position": { "line": 0, "character": 4 } }),
+            )
+            .await;
+        server.insert(URI, 2, &cursor, "x").await;
+        let third = server.request(INLINE, at(&json!({ "line": 0, "character": 6 }))).await;
+        for id in [first, second] {
+            assert_eq!(server.reply(id).await["result"]["items"], json!([]));
+        }
+        assert_eq!(texts(&server.reply(third).await), [".get()"]);
+        server.finish().await;
+    }
 }
 
 #[tokio::test]

@@ -1,24 +1,25 @@
 //! One suggestion: permission → cache → policy → context → prompt → engine → shape (`prepare` has the first half).
 //!
-//! Every question gets one answer with one reason, entered in the ledger even when its future is dropped. What
-//! parses, tokenizes or reads files runs on a blocking thread; the stop rules run on the engine's own thread, so that
-//! no token is made past the end of a suggestion.
+//! Every question gets one answer with one reason, entered in the ledger even when its future is dropped. What is made
+//! for a question belongs to the document (`run`): the question listens, and another one that wants the same listens
+//! too. What parses, tokenizes or reads files runs on a blocking thread.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::assist::place::Place;
-use crate::assist::prepare::{Prepared, Question, is_doubtful};
+use crate::assist::place::{Asker, Place, Turn};
+use crate::assist::prepare::{Prepared, Question, Ready, is_doubtful};
+use crate::assist::run::{Listener, Made, Purpose, Start};
 use crate::assist::stats::Record;
 use crate::assist::{Answer, Ask, Assistant, Rules, Suggestion};
 use crate::completion::Reason;
+use crate::completion::cache::Origin;
 use crate::completion::policy::Trigger;
-use crate::completion::shape::{End, Shaped, Shaper, Verdict};
+use crate::completion::shape::Shaped;
 use crate::engine::sample::Sampling;
-use crate::engine::{EngineError, Event, Generation, Lane, Request, Stop, StopRule, Usage};
+use crate::engine::{EngineError, Lane, Request, Usage};
 use crate::prompt::Prompt;
 use crate::threads::{Broken, lock, off_the_runtime};
 
@@ -27,12 +28,15 @@ struct Found {
     shaped: Shaped,
     reason: Reason,
     usage: Usage,
+    /// Where it is kept.
+    origin: Option<Origin>,
 }
 
 /// Why there is none, and what finding that out cost.
-struct Missed {
-    reason: Reason,
-    usage: Usage,
+#[derive(Clone, Copy, Debug)]
+pub struct Missed {
+    pub reason: Reason,
+    pub usage: Usage,
 }
 
 impl From<Broken> for Missed {
@@ -47,21 +51,39 @@ impl From<Reason> for Missed {
     }
 }
 
+/// How one attempt ended.
+enum Attempt {
+    Found(Found),
+    /// What was listened to held nothing for this cursor, or for somebody who asked: it is made anew.
+    Again,
+}
+
+/// Attempts at most: to listen, to make what that did not hold, and again with less frozen text.
+const ATTEMPTS: usize = 3;
+
 impl Assistant {
     /// Answers one question. The newest question of a document wins: an older one is answered at once with
-    /// `Reason::Superseded`. Dropping the future cancels the work.
+    /// `Reason::Superseded`. Dropping the future is to stop listening.
     pub async fn complete(self: &Arc<Self>, ask: Ask) -> Answer {
+        self.complete_for(Asker::Inline, ask).await
+    }
+
+    /// Answers one question of one of a client's methods. Where both ask at the same place of the same text, both are
+    /// answered, by one generation.
+    pub async fn complete_for(self: &Arc<Self>, asker: Asker, ask: Ask) -> Answer {
         lock(&self.ledger).requested();
         let mut entry = Entry::new(self, &ask);
-        let number = self.newest.fetch_add(1, Ordering::SeqCst) + 1;
-        let turn = lock(&self.places).of(&ask.uri).map(Place::take_turn);
+        let turn = lock(&self.places).take_turn(asker, &ask);
         let answer = match turn {
             None => Answer::none(Reason::Stale.into()),
-            Some(mut turn) => tokio::select! {
-                biased;
-                reason = turn.is_over() => Answer::none(reason.into()),
-                answer = self.answer(&ask, number, &entry.id) => answer,
-            },
+            Some(mut turn) => {
+                let theirs = turn.clone();
+                tokio::select! {
+                    biased;
+                    reason = turn.is_over() => Answer::none(reason.into()),
+                    answer = self.answer(&ask, &theirs, &entry.id) => answer,
+                }
+            }
         };
         entry.answer = Some(answer.clone());
         answer
@@ -76,10 +98,10 @@ impl Assistant {
         answer
     }
 
-    async fn answer(self: &Arc<Self>, ask: &Ask, number: u64, id: &str) -> Answer {
+    async fn answer(self: &Arc<Self>, ask: &Ask, turn: &Turn, id: &str) -> Answer {
         let began = Instant::now();
         let rules = self.rules();
-        let found = match self.find(ask, number, &rules).await {
+        let found = match self.find(ask, turn, &rules).await {
             Ok(found) => found,
             Err(missed) => return Answer::none(missed),
         };
@@ -97,68 +119,136 @@ impl Assistant {
                 return Answer::none(Missed { reason: Reason::Stale, usage: found.usage });
             }
         }
+        if let Some(origin) = found.origin {
+            self.saw(&ask.uri, origin);
+        }
         Answer { outcome: Ok(suggestion), reason: found.reason, usage: found.usage }
     }
 
-    async fn find(self: &Arc<Self>, ask: &Ask, number: u64, rules: &Arc<Rules>) -> Result<Found, Missed> {
-        match self.try_once(ask, number, rules).await {
-            // What was frozen had outgrown the context; it has been forgotten, and less is frozen now.
-            Err(Missed { reason: Reason::BudgetPrompt, .. }) => self.try_once(ask, number, rules).await,
-            outcome => outcome,
+    async fn find(self: &Arc<Self>, ask: &Ask, turn: &Turn, rules: &Arc<Rules>) -> Result<Found, Missed> {
+        for attempt in 1..=ATTEMPTS {
+            match self.try_once(ask, turn, rules).await {
+                Ok(Attempt::Found(found)) => return Ok(found),
+                Ok(Attempt::Again) => {}
+                // What was frozen had outgrown the context; it has been forgotten, and less is frozen now.
+                Err(Missed { reason: Reason::BudgetPrompt, .. }) if attempt < ATTEMPTS => {}
+                Err(missed) => return Err(missed),
+            }
         }
+        Err(Reason::Stale.into())
     }
 
-    async fn try_once(self: &Arc<Self>, ask: &Ask, number: u64, rules: &Arc<Rules>) -> Result<Found, Missed> {
+    async fn try_once(
+        self: &Arc<Self>,
+        ask: &Ask,
+        turn: &Turn,
+        rules: &Arc<Rules>,
+    ) -> Result<Attempt, Missed> {
         let (this, ours, question) = (self.clone(), rules.clone(), Question::of(ask));
-        match off_the_runtime(move || this.prepare(&question, &ours)).await?? {
-            Prepared::Cached(shaped) => {
-                Ok(Found { shaped, reason: Reason::OkCache, usage: Usage::default() })
+        let mut listener = match off_the_runtime(move || this.prepare(&question, &ours)).await?? {
+            Prepared::Cached(shaped, origin) => {
+                let (usage, origin) = (Usage::default(), Some(origin));
+                return Ok(Attempt::Found(Found { shaped, reason: Reason::OkCache, usage, origin }));
             }
-            // The engine serves the newest that reaches it; what prepared longer must not end what was asked later.
-            Prepared::Ask { .. } if self.newest.load(Ordering::SeqCst) != number => {
-                Err(Reason::Superseded.into())
+            Prepared::Join(listener) => listener,
+            Prepared::Ask(ready) => self.start(ask, turn, *ready, rules)?,
+        };
+        match listener.outcome().await {
+            Ok(made) => self.pick(ask, rules, &made, listener.has_joined),
+            Err(missed) if listener.has_joined && self.is_worth_asking(ask, &listener, missed.reason) => {
+                Ok(Attempt::Again)
             }
-            Prepared::Ask { prompt, shaper, max_tokens, hold } => {
-                let shaper = Arc::new(Mutex::new(Some(*shaper)));
-                let request = Request {
-                    prompt: Prompt::Fill(prompt),
-                    lane: Lane::Completion,
-                    sampling: Sampling::default(),
-                    max_tokens,
-                    max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
-                    hold,
-                    stop: stop_rule(shaper.clone()),
-                };
-                let generation = self.backend.generate(request);
-                let (end, usage) = self.listen(generation, &ask.uri).await?;
-                let shaper = lock(&shaper).take().ok_or(Missed { reason: Reason::EngineFailed, usage })?;
-                let shaped = off_the_runtime(move || shaper.finish(end)).await?;
-                self.finish(ask, rules, shaped.map_err(|reason| Missed { reason, usage })?, usage)
-            }
+            Err(missed) => Err(missed),
         }
     }
 
-    /// Waits for the end of a generation; its text is in the shaper.
-    async fn listen(&self, mut generation: Generation, uri: &Url) -> Result<(End, Usage), Missed> {
-        loop {
-            match generation.next().await {
-                Some(Event::Piece(_)) => {}
-                // Cancelled by the engine itself: a newer completion came, of whatever document.
-                Some(Event::End { stop: Stop::Cancelled, usage }) => {
-                    return Err(Missed { reason: Reason::Superseded, usage });
-                }
-                Some(Event::End { stop: Stop::Limit, usage }) => return Ok((End::CutShort, usage)),
-                Some(Event::End { stop: Stop::EndOfText | Stop::StopRule, usage }) => {
-                    return Ok((End::Whole, usage));
-                }
-                Some(Event::Failed(error)) => return Err(self.failure(&error, uri).into()),
-                None => return Err(Reason::EngineFailed.into()),
+    /// Whether to ask anew where nothing came of what was listened to: it went another way than what was typed, or the
+    /// person asks and the editor alone had asked for it.
+    fn is_worth_asking(&self, ask: &Ask, listener: &Listener, reason: Reason) -> bool {
+        let asks_for_more = (ask.trigger, listener.trigger) == (Trigger::Invoked, Trigger::Automatic);
+        (reason == Reason::Stale && self.is_current(ask)) || (reason.is_drop() && asks_for_more)
+    }
+
+    /// Starts what was prepared, or listens to what another question of this place has started meanwhile.
+    fn start(
+        self: &Arc<Self>,
+        ask: &Ask,
+        turn: &Turn,
+        ready: Ready,
+        rules: &Rules,
+    ) -> Result<Listener, Reason> {
+        let mut places = lock(&self.places);
+        // The engine serves the newest that reaches it; what prepared longer must not end what was asked later.
+        if !places.is_latest(&ask.uri) || turn.has_passed() {
+            return Err(Reason::Superseded);
+        }
+        let now = self.store.snapshot(&ask.uri).ok_or(Reason::Stale)?;
+        let place = places.of(&ask.uri).ok_or(Reason::Stale)?;
+        let joined = |place: &Place| place.run.as_ref()?.join(ask.document.rope(), ask.offset, ready.mode);
+        if let Some(listener) = joined(place) {
+            return Ok(listener);
+        }
+        let spot = place.asked_at.clone().ok_or(Reason::Stale)?;
+        let (document, offset) = (ask.document.clone(), ask.offset);
+        let purpose =
+            Purpose { document, offset, mode: ready.mode, trigger: ask.trigger, spot, behind: None };
+        let start = Start::new(purpose, ready.shaper);
+        let generation = self.backend.generate(Request {
+            prompt: Prompt::Fill(ready.prompt),
+            lane: Lane::Completion,
+            sampling: Sampling::default(),
+            max_tokens: ready.max_tokens,
+            max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
+            hold: ready.hold,
+            stop: start.stop_rule(),
+        });
+        let run = start.run(generation, Arc::downgrade(self), ask.uri.clone());
+        let listener = run.listen(false);
+        // What was typed while it was prepared is typed along it.
+        let agrees = run.agrees(now.rope());
+        places.end_runs();
+        match places.of(&ask.uri) {
+            Some(place) if agrees => place.run = Some(run),
+            _ => run.end(Reason::Stale),
+        }
+        lock(&self.ledger).started();
+        Ok(listener)
+    }
+
+    /// What of a finished text is for this question, and whether to show it.
+    fn pick(&self, ask: &Ask, rules: &Rules, made: &Made, has_joined: bool) -> Result<Attempt, Missed> {
+        let usage = if has_joined { Usage::default() } else { made.usage };
+        let missed = |reason| Err(Missed { reason, usage });
+        if !self.is_current(ask) {
+            return missed(Reason::Stale);
+        }
+        let is_for_this =
+            !made.is_ahead && Arc::ptr_eq(&made.document, &ask.document) && made.offset == ask.offset;
+        let (shaped, origin) = if is_for_this {
+            (made.shaped.clone(), made.origin)
+        } else {
+            match self.kept(&ask.uri, &ask.document, ask.offset) {
+                Some((shaped, origin)) => (shaped, Some(origin)),
+                None => return Ok(Attempt::Again),
             }
+        };
+        if is_doubtful(ask.trigger, rules, shaped.confidence) {
+            return missed(Reason::DropConfidence);
+        }
+        let reason = if has_joined { Reason::OkRunning } else { Reason::OkNew };
+        Ok(Attempt::Found(Found { shaped, reason, usage, origin }))
+    }
+
+    /// A suggestion is shown.
+    fn saw(&self, uri: &Url, origin: Origin) {
+        let is_first = lock(&self.places).of(uri).is_some_and(|place| place.cache.saw(origin));
+        if is_first && origin.part > 0 {
+            lock(&self.ledger).foreseen();
         }
     }
 
     /// The reason code for an engine's error.
-    fn failure(&self, error: &EngineError, uri: &Url) -> Reason {
+    pub(super) fn failure(&self, error: &EngineError, uri: &Url) -> Reason {
         match error {
             EngineError::NotLoaded => Reason::ModelNone,
             EngineError::Loading => Reason::ModelLoading,
@@ -176,21 +266,6 @@ impl Assistant {
         }
     }
 
-    /// Keeps what was made for type-through, and decides whether to show it.
-    fn finish(&self, ask: &Ask, rules: &Rules, shaped: Shaped, usage: Usage) -> Result<Found, Missed> {
-        let missed = |reason| Err(Missed { reason, usage });
-        if let Some(place) = lock(&self.places).of(&ask.uri) {
-            place.cache.keep(ask.document.rope(), ask.offset, &shaped.added, shaped.confidence);
-        }
-        if !self.is_current(ask) {
-            return missed(Reason::Stale);
-        }
-        if is_doubtful(ask.trigger, rules, shaped.confidence) {
-            return missed(Reason::DropConfidence);
-        }
-        Ok(Found { shaped, reason: Reason::OkNew, usage })
-    }
-
     /// Whether the document is still the one that was asked about.
     fn is_current(&self, ask: &Ask) -> bool {
         self.store.snapshot(&ask.uri).is_some_and(|now| Arc::ptr_eq(&now, &ask.document))
@@ -201,14 +276,6 @@ impl Answer {
     fn none(missed: Missed) -> Self {
         Self { outcome: Err(missed.reason), reason: missed.reason, usage: missed.usage }
     }
-}
-
-/// Feeds pieces to the shaper on the engine's thread.
-fn stop_rule(shaper: Arc<Mutex<Option<Shaper>>>) -> StopRule {
-    Box::new(move |piece| match &mut *lock(&shaper) {
-        Some(shaper) => shaper.push(&piece.text, piece.log_probability) == Verdict::Stop,
-        None => true,
-    })
 }
 
 /// The suggestion as the editor wants it: alone, or extending the item selected in its menu.

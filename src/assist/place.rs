@@ -4,13 +4,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ropey::Rope;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use url::Url;
 
+use crate::assist::Ask;
+use crate::assist::run::Run;
 use crate::completion::cache::Cache;
+use crate::completion::spot::Spot;
 use crate::completion::{Anchor, Reason};
 use crate::context::{Context, Snippet};
 use crate::prompt::Fill;
@@ -29,6 +33,10 @@ const DIRTY_FOR: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub struct Places {
     by_uri: HashMap<Url, Place>,
+    /// The document that was asked about last.
+    latest: Option<Url>,
+    /// Tokens of suggestions that nobody saw, of documents that have closed.
+    unseen: u64,
 }
 
 /// One document's.
@@ -39,8 +47,12 @@ pub struct Place {
     pub context: Context,
     /// What the last key inserted: Enter may come as a line break and, in a change of its own, the indentation.
     pub last_inserted: String,
-    /// The newest request; sending a newer one ends those that watch.
-    newest: watch::Sender<u64>,
+    /// The text that is being made here, if any.
+    pub run: Option<Run>,
+    /// Where the newest question was asked.
+    pub asked_at: Option<Spot>,
+    /// The newest questions; a newer one ends those that watch.
+    newest: watch::Sender<Newest>,
     last_edit: Option<Instant>,
     /// Mean gap between keys, milliseconds, fading.
     key_gap: Option<f64>,
@@ -84,33 +96,71 @@ impl Default for Place {
             cache: Cache::default(),
             context: Context::default(),
             last_inserted: String::new(),
-            newest: watch::Sender::new(0),
+            run: None,
+            asked_at: None,
+            newest: watch::Sender::default(),
             last_edit: None,
             key_gap: None,
         }
     }
 }
 
-/// Says when a newer request for the same document has come.
+/// Which of a client's methods asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// For ghost text, or not through a client.
+    Inline,
+    /// For the completion menu.
+    Menu,
+}
+
+/// The newest questions of a document.
+#[derive(Clone, Copy, Default)]
+struct Newest {
+    at: At,
+    /// Of each asker.
+    numbers: [u64; 2],
+}
+
+/// A cursor in one version of a text: the address of the document, which its question keeps alive, and the offset.
+type At = (usize, usize);
+
+/// Says when a newer question for the same document has come. One of the other asker at the same place of the same
+/// text is none.
+#[derive(Clone)]
 pub struct Turn {
+    at: At,
+    asker: Asker,
     number: u64,
-    newest: watch::Receiver<u64>,
+    newest: watch::Receiver<Newest>,
 }
 
 impl Turn {
-    /// Resolves, with the reason, when this request is no longer the newest or its document has closed.
+    /// Resolves, with the reason, when this question is no longer the newest or its document has closed.
     pub async fn is_over(&mut self) -> Reason {
-        let mine = self.number;
-        match self.newest.wait_for(|&newest| newest > mine).await {
+        let (at, asker, number) = (self.at, self.asker, self.number);
+        match self.newest.wait_for(|newest| newest.ends(at, asker, number)).await {
             Ok(_) => Reason::Superseded,
             Err(_) => Reason::Stale,
         }
+    }
+
+    /// The same, now.
+    pub fn has_passed(&self) -> bool {
+        self.newest.borrow().ends(self.at, self.asker, self.number)
+    }
+}
+
+impl Newest {
+    fn ends(&self, at: At, asker: Asker, number: u64) -> bool {
+        self.at != at || self.numbers[asker as usize] > number
     }
 }
 
 impl Places {
     /// Makes a place for a document that opens, forgetting what an older one of that name had.
     pub fn open(&mut self, uri: &Url) {
+        self.close(uri);
         self.by_uri.insert(uri.clone(), Place::default());
     }
 
@@ -120,13 +170,43 @@ impl Places {
     }
 
     pub fn close(&mut self, uri: &Url) {
-        self.by_uri.remove(uri);
+        if let Some(mut place) = self.by_uri.remove(uri) {
+            place.end_run(Reason::Stale);
+            place.cache.clear();
+            self.unseen += place.cache.unseen();
+        }
     }
 
-    pub fn follow(&mut self, uri: &Url, edits: &[Edit]) {
+    /// The rope is the text after all of the edits.
+    pub fn follow(&mut self, uri: &Url, edits: &[Edit], rope: &Rope) {
         if let Some(place) = self.of(uri) {
-            place.follow(edits);
+            place.follow(edits, rope);
         }
+    }
+
+    /// Makes this question the newest of its document, which ends the others; `None` where the document is not open.
+    /// To be called before anything is awaited: no edit may lie between the question's text and this.
+    pub fn take_turn(&mut self, asker: Asker, ask: &Ask) -> Option<Turn> {
+        let place = self.by_uri.get_mut(&ask.uri)?;
+        if self.latest.as_ref() != Some(&ask.uri) {
+            self.latest = Some(ask.uri.clone());
+        }
+        Some(place.take_turn(asker, ask))
+    }
+
+    /// Whether no other document was asked about since this one was.
+    pub fn is_latest(&self, uri: &Url) -> bool {
+        self.latest.as_ref() == Some(uri)
+    }
+
+    /// Ends what is being made, in whatever document: something newer is wanted.
+    pub fn end_runs(&mut self) {
+        self.by_uri.values_mut().for_each(|place| place.end_run(Reason::Superseded));
+    }
+
+    /// Tokens of suggestions that were let go unseen.
+    pub fn unseen(&self) -> u64 {
+        self.unseen + self.by_uri.values().map(|place| place.cache.unseen()).sum::<u64>()
     }
 
     /// Settings changed: what was fitted to the old ones is fitted anew. Suggestions stand.
@@ -138,11 +218,20 @@ impl Places {
 }
 
 impl Place {
-    /// Makes this request the newest of its document, which ends the others.
-    pub fn take_turn(&mut self) -> Turn {
-        let number = *self.newest.borrow() + 1;
-        self.newest.send_replace(number);
-        Turn { number, newest: self.newest.subscribe() }
+    fn take_turn(&mut self, asker: Asker, ask: &Ask) -> Turn {
+        let at = (Arc::as_ptr(&ask.document) as usize, ask.offset);
+        let Newest { mut numbers, .. } = *self.newest.borrow();
+        numbers[asker as usize] += 1;
+        self.newest.send_replace(Newest { at, numbers });
+        self.asked_at = Some(Spot::new(ask.document.rope(), ask.offset));
+        Turn { at, asker, number: numbers[asker as usize], newest: self.newest.subscribe() }
+    }
+
+    /// Ends what is being made here.
+    pub fn end_run(&mut self, reason: Reason) {
+        if let Some(run) = self.run.take() {
+            run.end(reason);
+        }
     }
 
     /// Half the usual gap between keys: how long to wait for the next one before making text that it would outdate.
@@ -150,12 +239,19 @@ impl Place {
         Duration::from_secs_f64(self.key_gap.unwrap_or(0.0) / 2000.0)
     }
 
-    fn follow(&mut self, edits: &[Edit]) {
+    fn follow(&mut self, edits: &[Edit], rope: &Rope) {
         for edit in edits {
             if let Some(held) = &mut self.held {
                 held.anchor.follow(edit);
             }
+            if let Some(spot) = &mut self.asked_at {
+                spot.follow(edit);
+            }
             self.cache.follow(edit);
+        }
+        // What is typed otherwise needs no token more.
+        if self.run.as_mut().is_some_and(|run| !run.follow(edits, rope)) {
+            self.end_run(Reason::Stale);
         }
         let now = Instant::now();
         let since_last = self.last_edit.replace(now).map(|last| now - last);

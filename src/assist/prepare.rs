@@ -8,9 +8,11 @@ use std::time::Duration;
 use url::Url;
 
 use crate::assist::place::{Held, Place};
+use crate::assist::run::Listener;
 use crate::assist::{Ask, Assistant, Rules};
 use crate::completion::Reason;
 use crate::completion::anchor::{Anchor, Windows};
+use crate::completion::cache::Origin;
 use crate::completion::policy::{self, Mode, Situation, Trigger};
 use crate::completion::shape::{self, Shaped, Shaper};
 use crate::context::gather::{self, Source};
@@ -33,8 +35,19 @@ const MOST_DEBOUNCE: Duration = Duration::from_millis(75);
 
 /// What a blocking thread found out before the model is asked.
 pub enum Prepared {
-    Cached(Shaped),
-    Ask { prompt: Fill, shaper: Box<Shaper>, max_tokens: u32, hold: Duration },
+    Cached(Shaped, Origin),
+    /// It is being made.
+    Join(Listener),
+    Ask(Box<Ready>),
+}
+
+/// All that is to be known before a model is asked.
+pub struct Ready {
+    pub prompt: Fill,
+    pub shaper: Shaper,
+    pub mode: Mode,
+    pub max_tokens: u32,
+    pub hold: Duration,
 }
 
 /// The parts of an `Ask` that a blocking thread needs.
@@ -84,8 +97,15 @@ impl Assistant {
         };
         // Before anything parses: a key typed along a suggestion waits for none of it.
         let has_selection = ask.selection.as_ref().is_some_and(|selection| !selection.is_empty());
-        if let Some(shaped) = (!has_selection).then(|| self.kept(ask, rules)).flatten() {
-            return shaped.map(Prepared::Cached);
+        if let Some((shaped, origin)) =
+            (!has_selection).then(|| self.kept(&ask.uri, &ask.document, ask.offset)).flatten()
+        {
+            let is_doubtful = is_doubtful(ask.trigger, rules, shaped.confidence);
+            return if is_doubtful {
+                Err(Reason::DropConfidence)
+            } else {
+                Ok(Prepared::Cached(shaped, origin))
+            };
         }
         let last_inserted = self.at_place(ask, |place| place.last_inserted.clone())?;
         let mode = policy::decide(&Situation {
@@ -96,24 +116,33 @@ impl Assistant {
             last_inserted: &last_inserted,
             multiline: settings.multiline,
         })?;
+        let rope = ask.document.rope();
+        let join = |place: &mut Place| place.run.as_ref()?.join(rope, ask.offset, mode);
+        if let Some(listener) = self.at_place(ask, join)? {
+            return Ok(Prepared::Join(listener));
+        }
         let most_tokens = settings.max_tokens.min(card.context_tokens / 4);
         let prompt = self.prompt(ask, rules, &card, most_tokens)?;
-        Ok(Prepared::Ask {
+        Ok(Prepared::Ask(Box::new(Ready {
             prompt,
-            shaper: Box::new(Shaper::new(ask.document.clone(), ask.offset, mode, ask.trigger)),
+            shaper: Shaper::new(ask.document.clone(), ask.offset, mode, ask.trigger),
+            mode,
             max_tokens: if mode == Mode::Line { most_tokens.min(LINE_TOKENS) } else { most_tokens },
             hold: self.hold(ask, settings.debounce_ms)?,
-        })
+        })))
     }
 
-    /// The rest of a suggestion that is being typed, shaped for where the cursor now is.
-    fn kept(&self, ask: &Question, rules: &Rules) -> Option<Result<Shaped, Reason>> {
-        let find = |place: &mut Place| place.cache.find(ask.document.rope(), ask.offset);
-        let kept = self.at_place(ask, find).ok().flatten()?;
-        // What no longer shapes here is no hit: the model is asked again.
-        let shaped = shape::reshape(&ask.document, ask.offset, &kept).ok()?;
-        let doubtful = is_doubtful(ask.trigger, rules, shaped.confidence);
-        Some(if doubtful { Err(Reason::DropConfidence) } else { Ok(shaped) })
+    /// The rest of a suggestion that is being typed, shaped for where the cursor now is. What no longer shapes here is
+    /// no hit: the model is asked again.
+    pub(super) fn kept(
+        &self,
+        uri: &Url,
+        document: &Arc<Document>,
+        offset: usize,
+    ) -> Option<(Shaped, Origin)> {
+        let kept = lock(&self.places).of(uri)?.cache.find(document.rope(), offset)?;
+        let shaped = shape::reshape(document, offset, &kept.text, kept.confidence).ok()?;
+        Some((shaped, kept.from))
     }
 
     /// How long to wait before decoding: an invoked request not at all, an automatic one for the next key.

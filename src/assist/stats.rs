@@ -51,6 +51,16 @@ pub struct CompletionStats {
     pub cache_hits: u64,
     pub accepted: u64,
     pub rejected: u64,
+    /// Generations begun for a question.
+    pub generations: u64,
+    /// Questions answered by a generation that another one had begun.
+    pub type_through_hits: u64,
+    /// Generations begun for when what is shown is accepted.
+    pub speculations: u64,
+    /// Those of them that were shown.
+    pub speculation_hits: u64,
+    /// Tokens made for suggestions of which nothing was shown, and now never will be.
+    pub wasted_tokens: u64,
     /// Empty answers by reason code.
     pub dropped: BTreeMap<&'static str, u64>,
     /// Of those shown, from request to answer.
@@ -115,6 +125,26 @@ impl Ledger {
         self.completion.requested += 1;
     }
 
+    /// A generation was begun for a question.
+    pub fn started(&mut self) {
+        self.completion.generations += 1;
+    }
+
+    /// One was begun for when what is shown is accepted.
+    pub fn speculated(&mut self) {
+        self.completion.speculations += 1;
+    }
+
+    /// What was made for that is shown.
+    pub fn foreseen(&mut self) {
+        self.completion.speculation_hits += 1;
+    }
+
+    /// Tokens came to nothing.
+    pub fn wasted(&mut self, tokens: u64) {
+        self.completion.wasted_tokens += tokens;
+    }
+
     /// Enters what became of a request.
     pub fn answered(&mut self, reason: Reason, record: Record) {
         let stats = &mut self.completion;
@@ -124,6 +154,7 @@ impl Ledger {
             reason if reason.is_shown() => {
                 stats.shown += 1;
                 stats.cache_hits += u64::from(reason == Reason::OkCache);
+                stats.type_through_hits += u64::from(reason == Reason::OkRunning);
                 self.latency.push(record.ms);
                 self.open.push_back(record.id.clone());
             }
@@ -178,7 +209,8 @@ impl Ledger {
 }
 
 impl Stats {
-    pub fn new(model: &ModelState, ledger: &Ledger, engine: EngineStats) -> Self {
+    /// `unseen`: tokens of suggestions that were kept, and let go without having been shown.
+    pub fn new(model: &ModelState, ledger: &Ledger, unseen: u64, engine: EngineStats) -> Self {
         let mut memory =
             MemoryStats { rss_bytes: hardware::resident_memory().unwrap_or(0), ..MemoryStats::default() };
         let model = match model {
@@ -203,7 +235,9 @@ impl Stats {
                 }
             }
         };
-        Self { model, completion: ledger.completion(), edit: ledger.edit.clone(), engine, memory }
+        let mut completion = ledger.completion();
+        completion.wasted_tokens += unseen;
+        Self { model, completion, edit: ledger.edit.clone(), engine, memory }
     }
 }
 

@@ -1,37 +1,50 @@
-//! Type-through: what was suggested and is now being typed needs no model.
+//! Type-through: what was suggested and is now being typed, or was accepted, needs no model.
 //!
 //! Entries follow edits, and are compared with the text when they are asked for: an entry answers only where the text
-//! before its place, the text typed since and the text behind are what they must be. Does not shape: what right of
-//! the cursor the text repeats is for `shape::reshape`, on the text as it is then.
+//! before its spot, the text typed since and the text behind are what they must be. Behind a suggestion may stand what
+//! was made ahead for when it is accepted, and behind that more. Does not shape: what right of the cursor the text
+//! repeats is for `shape::reshape`, on the text as it is then.
 
 use std::collections::VecDeque;
 
 use ropey::Rope;
 
-use crate::completion::line::{holds, text};
-use crate::completion::place::Place;
-use crate::syntax::lines;
+use crate::completion::spot::Spot;
 use crate::text::Edit;
 
 /// Suggestions kept for one document.
 const ENTRIES: usize = 64;
-/// Bytes before an entry's place that must be as they were.
-const BEFORE: usize = 256;
-/// Bytes behind it.
-const BEHIND: usize = 128;
+/// Suggestions in a row, each for when the one before it was accepted.
+const PARTS: usize = 16;
 
 /// Suggestions made for one document, newest last; bounded.
 #[derive(Default)]
 pub struct Cache {
     entries: VecDeque<Entry>,
+    last_id: u64,
+    unseen: u64,
 }
 
 struct Entry {
-    place: Place,
-    before: String,
-    /// What follows the closers right of the place.
-    behind: String,
-    kept: Kept,
+    id: u64,
+    spot: Spot,
+    /// The suggestion, then those made ahead.
+    parts: Vec<Part>,
+}
+
+/// One suggestion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// What a model wrote: [`Shaped::added`](super::shape::Shaped::added).
+    pub added: String,
+    /// What stands between the place and the cursor once it is accepted: [`Shaped::text`](super::shape::Shaped::text).
+    pub accepted: String,
+    /// Mean log-probability of its tokens.
+    pub confidence: f32,
+    /// Tokens that a model made for it.
+    pub tokens: u32,
+    /// Whether anybody was shown any of it.
+    pub seen: bool,
 }
 
 /// A kept suggestion: text as shaped for the place, without what stood right of the cursor.
@@ -41,29 +54,63 @@ pub struct Kept {
     pub text: String,
     /// Mean log-probability of the tokens of the whole suggestion.
     pub confidence: f32,
+    pub from: Origin,
+}
+
+/// Where a kept suggestion is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    entry: u64,
+    /// How many suggestions before it have been accepted.
+    pub part: usize,
 }
 
 impl Cache {
-    /// Keeps `text` as the suggestion at `offset` of `rope`: what [`Shaped::added`](super::shape::Shaped::added) says.
-    pub fn keep(&mut self, rope: &Rope, offset: usize, text: &str, confidence: f32) {
-        if text.trim().is_empty() {
-            return;
+    /// Keeps a suggestion for a spot that has followed all edits. Blank text is not kept.
+    pub fn keep(&mut self, spot: Spot, part: Part) -> Option<Origin> {
+        if part.added.trim().is_empty() {
+            self.forget(&part);
+            return None;
         }
-        let offset = lines::floor(rope, offset);
-        let place = Place::new(rope, offset, offset);
-        self.entries.retain(|entry| entry.place != place || entry.kept.text != text);
+        let is_same = |entry: &Entry| entry.spot.is_at(&spot) && entry.parts[0].added == part.added;
+        let old = self.entries.iter().position(is_same).and_then(|old| self.entries.remove(old));
+        if let Some(mut old) = old {
+            // Made again: what was made ahead behind it stands.
+            old.parts[0].tokens += part.tokens;
+            let origin = Origin { entry: old.id, part: 0 };
+            self.entries.push_back(old);
+            return Some(origin);
+        }
         if self.entries.len() == ENTRIES {
-            self.entries.pop_front();
+            self.drop_first();
         }
-        let kept = Kept { text: text.to_owned(), confidence };
-        let (before, behind) = (before(rope, offset), behind(rope, place.end));
-        self.entries.push_back(Entry { place, before, behind, kept });
+        self.last_id += 1;
+        self.entries.push_back(Entry { id: self.last_id, spot, parts: vec![part] });
+        Some(Origin { entry: self.last_id, part: 0 })
+    }
+
+    /// Keeps a suggestion for when the one of `origin` is accepted; there is one at the most.
+    pub fn keep_ahead(&mut self, origin: Origin, part: Part) {
+        let entry = self
+            .entry(origin)
+            .filter(|entry| entry.takes_more_behind(origin) && !part.added.trim().is_empty());
+        match entry {
+            Some(entry) => entry.parts.push(part),
+            None => self.forget(&part),
+        }
+    }
+
+    /// The spot of a suggestion, and what stands behind it when it and those before it are accepted. `None` where more
+    /// is kept for that already, or nothing more would be.
+    pub fn end_of(&mut self, origin: Origin) -> Option<(Spot, String)> {
+        let entry = self.entry(origin).filter(|entry| entry.takes_more_behind(origin))?;
+        Some((entry.spot.clone(), entry.parts.iter().map(|part| part.accepted.as_str()).collect()))
     }
 
     /// Follows one edit, in the order they were made.
     pub fn follow(&mut self, edit: &Edit) {
         for entry in &mut self.entries {
-            entry.place.follow(edit);
+            entry.spot.follow(edit);
         }
     }
 
@@ -71,33 +118,59 @@ impl Cache {
     pub fn find(&self, rope: &Rope, offset: usize) -> Option<Kept> {
         self.entries.iter().rev().find_map(|entry| entry.rest(rope, offset))
     }
-}
 
-impl Entry {
-    fn rest(&self, rope: &Rope, offset: usize) -> Option<Kept> {
-        let is_end = |end| behind(rope, end) == self.behind;
-        let place = self.place.settle(rope, offset, self.kept.text.len(), is_end)?;
-        let rest = self.kept.text.strip_prefix(&*place.typed(rope, offset)?)?;
-        let holds = !rest.trim().is_empty()
-            && self
-                .place
-                .start
-                .checked_sub(self.before.len())
-                .is_some_and(|at| holds(rope, at, &self.before))
-            && (self.before.len() >= BEFORE - 3 || self.place.start == self.before.len());
-        holds.then(|| Kept { text: rest.to_owned(), confidence: self.kept.confidence })
+    /// A kept suggestion was shown; whether it was for the first time.
+    pub fn saw(&mut self, origin: Origin) -> bool {
+        let part = self.entry(origin).and_then(|entry| entry.parts.get_mut(origin.part));
+        part.is_some_and(|part| !std::mem::replace(&mut part.seen, true))
+    }
+
+    /// Tokens of suggestions that were let go without anybody having seen any of them.
+    pub fn unseen(&self) -> u64 {
+        self.unseen
+    }
+
+    /// Lets all go.
+    pub fn clear(&mut self) {
+        while !self.entries.is_empty() {
+            self.drop_first();
+        }
+    }
+
+    fn entry(&mut self, origin: Origin) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.id == origin.entry)
+    }
+
+    fn drop_first(&mut self) {
+        let entry = self.entries.pop_front();
+        entry.iter().flat_map(|entry| &entry.parts).for_each(|part| self.forget(part));
+    }
+
+    fn forget(&mut self, part: &Part) {
+        if !part.seen {
+            self.unseen += u64::from(part.tokens);
+        }
     }
 }
 
-/// Up to [`BEFORE`] bytes; less than that less a character only at the start of the text.
-fn before(rope: &Rope, offset: usize) -> String {
-    let from = offset.saturating_sub(BEFORE);
-    let from = (from..=offset).find(|at| lines::floor(rope, *at) == *at).unwrap_or(offset);
-    text(rope, from, offset)
-}
+impl Entry {
+    fn takes_more_behind(&self, origin: Origin) -> bool {
+        self.parts.len() == origin.part + 1 && self.parts.len() < PARTS
+    }
 
-fn behind(rope: &Rope, offset: usize) -> String {
-    text(rope, offset, offset.saturating_add(BEHIND))
+    fn rest(&self, rope: &Rope, offset: usize) -> Option<Kept> {
+        let limit = self.parts.iter().map(|part| part.accepted.len().max(part.added.len())).sum();
+        let typed = self.spot.typed(rope, offset, limit)?;
+        let mut typed = typed.as_str();
+        for (index, part) in self.parts.iter().enumerate() {
+            if let Some(rest) = part.added.strip_prefix(typed).filter(|rest| !rest.trim().is_empty()) {
+                let from = Origin { entry: self.id, part: index };
+                return Some(Kept { text: rest.to_owned(), confidence: part.confidence, from });
+            }
+            typed = typed.strip_prefix(part.accepted.as_str())?;
+        }
+        None
+    }
 }
 
 #[cfg(test)]

@@ -52,13 +52,20 @@ reasons! {
     DropPopup "drop.popup" "the text does not extend the item selected in the menu",
     DropConfidence "drop.confidence" "the model was not sure enough",
     OkCache "ok.cache" "answered from the cache: what was suggested is being typed",
+    OkRunning "ok.running" "answered by what was being written already",
     OkNew "ok.new" "newly generated",
 }
 
 impl Reason {
     /// Whether a suggestion was shown.
     pub fn is_shown(self) -> bool {
-        matches!(self, Reason::OkCache | Reason::OkNew)
+        matches!(self, Reason::OkCache | Reason::OkRunning | Reason::OkNew)
+    }
+
+    /// Whether there was a text, and nothing of it was fit to show.
+    pub fn is_drop(self) -> bool {
+        let code = self.code();
+        code.starts_with("drop.") || code.starts_with("gen.")
     }
 }
 

@@ -16,7 +16,6 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::completion::Reason;
-use crate::completion::cache::Kept;
 use crate::completion::line::Surroundings;
 use crate::completion::policy::{Mode, Trigger};
 use crate::syntax::lines;
@@ -50,6 +49,14 @@ pub struct Shaped {
     pub added: String,
     /// Mean natural logarithm of the probabilities of the pieces kept; 0 where none were told.
     pub confidence: f32,
+}
+
+/// What a model wrote so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Blanks that it began with and that do not belong there.
+    pub front: String,
+    pub text: String,
 }
 
 /// A piece whose probability is below this ends an automatic suggestion before it (`completion.md` 5: p < 0.1).
@@ -117,6 +124,13 @@ impl Shaper {
         self.pieces.push((start, log_probability));
         self.cut = self.rules.cut(&self.text, End::CutShort);
         if self.cut.is_some() { Verdict::Stop } else { Verdict::Continue }
+    }
+
+    /// The text so far as it would stand in the document, but for what the end of it may yet take off.
+    pub fn written(&self) -> Written {
+        let mut text = self.text.clone();
+        let front = indent::settle(&mut text, &self.around);
+        Written { front: self.spell(&self.text[..front]), text: self.spell(&text) }
     }
 
     fn append(&mut self, piece: &str) {
@@ -196,9 +210,14 @@ impl Shaper {
 
 /// Shapes the rest of a kept text for the place where the cursor is now: what right of the cursor and below it the
 /// text repeats may have changed since. Does not parse, and shows a rest however short: it is being typed.
-pub fn reshape(document: &Arc<Document>, offset: usize, kept: &Kept) -> Result<Shaped, Reason> {
+pub fn reshape(
+    document: &Arc<Document>,
+    offset: usize,
+    kept: &str,
+    confidence: f32,
+) -> Result<Shaped, Reason> {
     let mut shaper = Shaper::with_mode(Arc::clone(document), offset, None, Trigger::Invoked);
-    shaper.append(&kept.text);
+    shaper.append(kept);
     if let Some((at, _)) = shaper.rules.cut(&shaper.text, End::Whole) {
         shaper.text.truncate(at);
     }
@@ -208,7 +227,7 @@ pub fn reshape(document: &Arc<Document>, offset: usize, kept: &Kept) -> Result<S
         range: shaper.offset..shaper.offset + met.covers,
         text: shaper.spell(&met.text),
         added: shaper.spell(&met.added),
-        confidence: kept.confidence,
+        confidence,
     })
 }
 

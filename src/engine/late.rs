@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 use crate::engine::{Backend, EngineError, EngineStats, Generation, ModelState, Request};
+use crate::prompt::Prompt;
 
 /// See the module.
 pub struct LateBackend {
@@ -69,6 +70,12 @@ impl Backend for LateBackend {
     fn shutdown(&self) {
         if let Some(inner) = self.inner.get() {
             inner.shutdown();
+        }
+    }
+
+    fn retire(&self, prompt: Prompt) {
+        if let Some(inner) = self.inner.get() {
+            inner.retire(prompt);
         }
     }
 }

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::stats::Window;
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Request,
+    Steer,
 };
 use crate::threads::lock;
 
@@ -81,6 +82,7 @@ struct Job {
     id: u64,
     request: Request,
     cancelled: Cancelled,
+    steer: Arc<Steer>,
     events: mpsc::UnboundedSender<Event>,
     submitted: Instant,
 }
@@ -199,6 +201,7 @@ impl Backend for LlamaEngine {
         }
         let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
         let cancelled = Cancelled::default();
+        let steer = Arc::<Steer>::default();
         let (events, receiver) = mpsc::unbounded_channel();
         let is_completion = request.lane == Lane::Completion;
         {
@@ -206,8 +209,8 @@ impl Backend for LlamaEngine {
             if inbox.shutdown {
                 return Generation::failed(EngineError::Stopped);
             }
-            let cancelled = cancelled.clone();
-            inbox.jobs.push_back(Job { id, request, cancelled, events, submitted: Instant::now() });
+            let (cancelled, steer) = (cancelled.clone(), steer.clone());
+            inbox.jobs.push_back(Job { id, request, cancelled, steer, events, submitted: Instant::now() });
             if is_completion {
                 shared.interrupt.waiting.store(true, Ordering::SeqCst);
                 shared.interrupt.abort.store(true, Ordering::SeqCst);
@@ -226,7 +229,7 @@ impl Backend for LlamaEngine {
             let _inbox = lock(&theirs.inbox);
             theirs.bell.notify_one();
         };
-        Generation::new(receiver, CancelOnDrop::new(cancelled, Some(Box::new(interrupt))))
+        Generation::new(receiver, CancelOnDrop::new(cancelled, Some(Box::new(interrupt)))).steered(steer)
     }
 
     fn count_tokens(&self, text: &str) -> Option<usize> {

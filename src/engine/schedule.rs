@@ -1,8 +1,8 @@
 //! Which work goes next. Pure: lanes, arrival, and the moment before which a task does not want to decode.
 //!
 //! On a CPU batching requests gains nothing (every token costs the same again), so the rule is strict priority:
-//! Completion, then Action, then Warm. A newer completion ends an older one; actions queue; a newer warm-up ends an
-//! older one, since the cursor has moved on.
+//! Completion, then Action, then Ahead, then Warm. A newer completion ends an older one, and what was made ahead of
+//! the older one; actions queue; a newer warm-up ends an older one, since the cursor has moved on.
 
 use std::time::Instant;
 
@@ -35,8 +35,12 @@ pub fn wake(entries: &[Entry]) -> Option<Instant> {
 
 /// Whether the arrival of `new` ends `old`.
 pub fn supersedes(new: &Entry, old: &Entry) -> bool {
-    let newest_wins = matches!(new.lane, Lane::Completion | Lane::Warm);
-    newest_wins && new.lane == old.lane && new.arrival > old.arrival
+    let newest_wins = match new.lane {
+        Lane::Completion => matches!(old.lane, Lane::Completion | Lane::Ahead),
+        Lane::Ahead | Lane::Warm => new.lane == old.lane,
+        Lane::Action => false,
+    };
+    newest_wins && new.arrival > old.arrival
 }
 
 #[cfg(test)]
@@ -57,6 +61,8 @@ mod tests {
             (vec![], None),
             (vec![entry(Warm, 1)], Some(0)),
             (vec![entry(Warm, 1), entry(Action, 2), entry(Completion, 3)], Some(2)),
+            (vec![entry(Warm, 1), entry(Lane::Ahead, 3), entry(Action, 2)], Some(2)),
+            (vec![entry(Warm, 1), entry(Lane::Ahead, 3)], Some(1)),
             (vec![entry(Action, 2), entry(Action, 1)], Some(1)),
         ] {
             assert_eq!(next(&entries, now), expected, "{entries:?}");
@@ -75,8 +81,13 @@ mod tests {
 
     #[test]
     fn the_newest_completion_wins_and_actions_queue() {
-        use Lane::{Action, Completion, Warm};
+        use Lane::{Action, Ahead, Completion, Warm};
         for (new, old, expected) in [
+            (entry(Completion, 2), entry(Ahead, 1), true),
+            (entry(Ahead, 2), entry(Ahead, 1), true),
+            (entry(Ahead, 2), entry(Completion, 1), false),
+            (entry(Ahead, 2), entry(Warm, 1), false),
+            (entry(Completion, 2), entry(Warm, 1), false),
             (entry(Completion, 2), entry(Completion, 1), true),
             (entry(Completion, 1), entry(Completion, 2), false),
             (entry(Completion, 2), entry(Action, 1), false),

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::{
-    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, ModelCard, ModelState,
-    Piece, Request, Stop, Usage,
+    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelCard,
+    ModelState, Piece, Request, Stop, Usage,
 };
 use crate::prompt::{Fill, Instruct, Prompt};
 
@@ -51,8 +51,17 @@ pub struct ScriptedBackend {
     scripts: Mutex<VecDeque<Script>>,
     always: Mutex<Option<Script>>,
     prompts: Mutex<Vec<Prompt>>,
+    idle: Mutex<Idle>,
     stats: Arc<Mutex<EngineStats>>,
-    stopped: AtomicBool,
+    stopped: Arc<AtomicBool>,
+}
+
+/// What is asked while nobody asks.
+#[derive(Default)]
+struct Idle {
+    warmed: Vec<Fill>,
+    ahead: Vec<Fill>,
+    scripts: VecDeque<Script>,
 }
 
 impl Default for ScriptedBackend {
@@ -76,8 +85,9 @@ impl Default for ScriptedBackend {
             scripts: Mutex::default(),
             always: Mutex::default(),
             prompts: Mutex::default(),
+            idle: Mutex::default(),
             stats: Arc::default(),
-            stopped: AtomicBool::new(false),
+            stopped: Arc::default(),
         }
     }
 }
@@ -116,6 +126,41 @@ impl ScriptedBackend {
         });
         instructs.collect()
     }
+
+    /// What was read to be warm.
+    pub fn warmed(&self) -> Vec<Fill> {
+        self.idle.lock().expect("not poisoned").warmed.clone()
+    }
+
+    /// What was asked ahead of need.
+    pub fn ahead(&self) -> Vec<Fill> {
+        self.idle.lock().expect("not poisoned").ahead.clone()
+    }
+
+    /// Says these ahead of need, in order; then nothing.
+    pub fn say_ahead(&self, script: Script) {
+        self.idle.lock().expect("not poisoned").scripts.push_back(script);
+    }
+
+    /// Notes a request, and chooses what is said to it. What is done while nothing is asked for takes no part in what
+    /// is: it may come at any time.
+    fn script(&self, request: &Request) -> Script {
+        let mut idle = self.idle.lock().expect("not poisoned");
+        match (&request.prompt, request.lane) {
+            (Prompt::Fill(fill), Lane::Warm) => {
+                idle.warmed.push(fill.clone());
+                return Script::default();
+            }
+            (Prompt::Fill(fill), Lane::Ahead) => {
+                idle.ahead.push(fill.clone());
+                return idle.scripts.pop_front().unwrap_or_default();
+            }
+            _ => {}
+        }
+        self.prompts.lock().expect("not poisoned").push(request.prompt.clone());
+        let script = self.scripts.lock().expect("not poisoned").pop_front();
+        script.or_else(|| self.always.lock().expect("not poisoned").clone()).unwrap_or_default()
+    }
 }
 
 impl Backend for ScriptedBackend {
@@ -129,12 +174,11 @@ impl Backend for ScriptedBackend {
             ModelState::Loading { .. } => return Generation::failed(EngineError::Loading),
             ModelState::Failed(why) => return Generation::failed(EngineError::LoadFailed(why.clone())),
         }
-        self.prompts.lock().expect("not poisoned").push(request.prompt.clone());
-        let script = self.scripts.lock().expect("not poisoned").pop_front();
-        let script = script.or_else(|| self.always.lock().expect("not poisoned").clone()).unwrap_or_default();
+        let script = self.script(&request);
         let cancelled = Cancelled::default();
         let (events, receiver) = mpsc::unbounded_channel();
-        tokio::spawn(speak(script, request, cancelled.clone(), events, self.stats.clone()));
+        let stopped = self.stopped.clone();
+        tokio::spawn(speak(script, request, cancelled.clone(), stopped, events, self.stats.clone()));
         Generation::new(receiver, CancelOnDrop::new(cancelled, None))
     }
 
@@ -163,6 +207,7 @@ async fn speak(
     script: Script,
     mut request: Request,
     cancelled: Cancelled,
+    stopped: Arc<AtomicBool>,
     events: mpsc::UnboundedSender<Event>,
     stats: Arc<Mutex<EngineStats>>,
 ) {
@@ -187,7 +232,7 @@ async fn speak(
         if !script.delay.is_zero() {
             tokio::time::sleep(script.delay).await;
         }
-        if cancelled.get().is_some() {
+        if cancelled.get().is_some() || stopped.load(Ordering::SeqCst) {
             stop = Stop::Cancelled;
             break;
         }
@@ -215,7 +260,6 @@ async fn speak(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Lane;
     use crate::engine::sample::Sampling;
 
     #[tokio::test]

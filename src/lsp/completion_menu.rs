@@ -9,7 +9,7 @@ use tower_lsp::lsp_types::{
     InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, TextEdit,
 };
 
-use crate::assist::{Answer, Ask, Suggestion};
+use crate::assist::{Answer, Ask, Asker, Suggestion};
 use crate::completion::Reason;
 use crate::lsp::capabilities::{ClientFlags, MultilineItems};
 use crate::lsp::convert;
@@ -52,7 +52,7 @@ async fn item_at(session: &Session, params: CompletionParams) -> Option<Completi
         selection: None,
         popup: None,
     };
-    let Answer { outcome, .. } = session.assistant.complete(ask).await;
+    let Answer { outcome, .. } = session.assistant.complete_for(Asker::Menu, ask).await;
     item(&document, offset, outcome.ok()?, &session.flags)
 }
 

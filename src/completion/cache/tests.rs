@@ -13,9 +13,13 @@ impl Session {
     fn new(fixture: &str, suggestion: &str) -> Self {
         let cursor = fixture.find("$0").expect("a cursor");
         let rope = Rope::from_str(&fixture.replacen("$0", "", 1));
-        let mut cache = Cache::default();
-        cache.keep(&rope, cursor, suggestion, -0.5);
-        Self { rope, cursor, cache }
+        let mut session = Self { rope, cursor, cache: Cache::default() };
+        session.keep(suggestion);
+        session
+    }
+
+    fn keep(&mut self, suggestion: &str) -> Option<Origin> {
+        self.cache.keep(Spot::new(&self.rope, self.cursor), part(suggestion))
     }
 
     fn edit(&mut self, range: std::ops::Range<usize>, text: &str) {
@@ -33,6 +37,11 @@ impl Session {
     fn find(&self) -> Option<String> {
         self.cache.find(&self.rope, self.cursor).map(|kept| kept.text)
     }
+}
+
+/// One of seven tokens.
+fn part(text: &str) -> Part {
+    Part { added: text.into(), accepted: text.into(), confidence: -0.5, tokens: 7, seen: false }
 }
 
 #[test]
@@ -128,15 +137,15 @@ fn edits_elsewhere_move_the_place() {
 #[test]
 fn the_newest_wins_and_the_oldest_goes() {
     let mut session = Session::new("$0\n", "first");
-    session.cache.keep(&session.rope, 0, "second", -0.1);
+    session.keep("second");
     assert_eq!(session.find().as_deref(), Some("second"));
     session.type_text("f");
     assert_eq!(session.find().as_deref(), Some("irst"), "an older one that is being typed");
     for number in 0..2 * ENTRIES {
-        session.cache.keep(&session.rope, 1, &format!("number {number}"), 0.0);
+        session.keep(&format!("number {number}"));
     }
     assert_eq!(session.cache.entries.len(), ENTRIES);
-    session.cache.keep(&session.rope, 1, " \n", 0.0);
+    session.keep(" \n");
     assert_eq!(session.find().as_deref(), Some("number 127"), "blank text is not kept");
 }
 
@@ -147,4 +156,55 @@ fn line_breaks_that_a_difference_misplaces() {
     session.edit(6..6, "  \n");
     session.cursor += 3;
     assert_eq!(session.find().as_deref(), Some("foo()\n  bar()"));
+}
+
+/// What was made ahead comes when what stands before it is accepted, typed or not, and not before.
+#[test]
+fn accepted_again_and_again() {
+    let mut session = Session::new("fn a() {\n    $0\n}\n", "b();");
+    let at = |session: &Session| session.cache.find(&session.rope, session.cursor).expect("a hit").from;
+    let first = at(&session);
+    session.cache.keep_ahead(first, part("\n    c();"));
+    assert!(session.cache.end_of(first).is_none(), "there is one already");
+    let second = Origin { part: 1, ..first };
+    let (_, accepted) = session.cache.end_of(second).expect("nothing behind it yet");
+    assert_eq!(accepted, "b();\n    c();");
+    session.cache.keep_ahead(second, part("\n    d();"));
+    assert_eq!(session.find().as_deref(), Some("b();"));
+    session.type_text("b(");
+    assert_eq!(session.find().as_deref(), Some(");"));
+    session.type_text(");");
+    assert_eq!((session.find().as_deref(), at(&session)), (Some("\n    c();"), second));
+    session.type_text("\n    c();");
+    assert_eq!(session.find().as_deref(), Some("\n    d();"));
+    session.type_text("\n    x");
+    assert_eq!(session.find(), None);
+}
+
+/// The closer right of the cursor is part of what an editor inserts, and no part of what the model wrote.
+#[test]
+fn what_is_accepted_may_cover_closers() {
+    let mut session = Session::new("    foo($0)\n", "a, b");
+    let origin = session.cache.find(&session.rope, session.cursor).expect("a hit").from;
+    session.cache.entries[0].parts[0].accepted = "a, b)".into();
+    session.cache.keep_ahead(origin, part(";\n    bar();"));
+    session.edit(session.cursor..session.cursor + 1, "a, b)");
+    session.cursor += 5;
+    assert_eq!(session.find().as_deref(), Some(";\n    bar();"));
+}
+
+#[test]
+fn tokens_that_nobody_saw_are_counted_when_they_go() {
+    let mut session = Session::new("$0\n", "first");
+    let first = session.cache.find(&session.rope, 0).expect("a hit").from;
+    session.cache.keep_ahead(first, part(" and more"));
+    assert!(session.cache.saw(first));
+    assert!(!session.cache.saw(first), "only once for the first time");
+    session.keep("second");
+    session.keep(" ");
+    assert_eq!(session.cache.unseen(), 7, "the blank one is gone");
+    session.cache.keep_ahead(first, part("there is one already"));
+    assert_eq!(session.cache.unseen(), 14);
+    session.cache.clear();
+    assert_eq!(session.cache.unseen(), 28, "what was made ahead, and the second");
 }

@@ -968,12 +968,11 @@ fn typing_a_shown_text_shows_its_rest() {
     for at in 1..text.len() {
         let fixture = format!("fn a() {{\n    {}$0\n}}\n", &text[..at]);
         let (document, offset) = document("rust", &fixture);
-        let kept = Kept { text: text[at..].into(), confidence: -0.5 };
-        let shaped = reshape(&document, offset, &kept).expect("a rest");
+        let shaped = reshape(&document, offset, &text[at..], -0.5).expect("a rest");
         assert_eq!((shaped.range, &*shaped.text, shaped.confidence), (offset..offset, &text[at..], -0.5));
     }
     let (document, offset) = document("rust", "fn a() {\n    foo($0)\n}\n");
-    let rest = |text: &str| reshape(&document, offset, &Kept { text: text.into(), confidence: 0.0 });
+    let rest = |text: &str| reshape(&document, offset, text, 0.0);
     assert_eq!(rest("1, [2]);").map(|shaped| shaped.text).as_deref(), Ok("1, [2]);"));
     assert_eq!(rest(")"), Err(Reason::DropSuffix));
 }
@@ -1009,8 +1008,7 @@ proptest! {
                 covered.chars().filter(|c| !c.is_whitespace() && !matches!(c, ';' | ',')).all(|c| rest.any(|other| other == c)),
                 "{:?} covers {:?}", text, covered
             );
-            let kept = Kept { text: added, confidence };
-            let again = reshape(&document, before.len(), &kept);
+            let again = reshape(&document, before.len(), &added, confidence);
             let is_shared = !Surroundings::of(document.rope(), before.len()).rest_is_closers();
             prop_assert!(is_shared || again.is_err() || again.is_ok_and(|again| again.text == text));
         }

@@ -301,8 +301,9 @@ impl Server<'_> {
         lock(&self.shared.counters).stats.generated_tokens += 1;
         let bytes = self.vocabulary.pieces().piece(token);
         let forced = bytes.len().min(task.forced.len());
-        if forced > 0 {
-            task.forced.drain(..forced);
+        task.forced.drain(..forced);
+        task.said.extend_from_slice(&bytes[forced..]);
+        if task.is_forced {
             task.usage.forced_tokens += 1;
             lock(&self.shared.counters).stats.forced_tokens += 1;
         }

@@ -10,15 +10,19 @@ use crate::engine::sample::{self, Choice, Sampler, Sampling, TextStream};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
 use crate::engine::spell::Spelled;
-use crate::engine::{EngineError, Event, Piece, Usage};
+use crate::engine::{EngineError, Event, Lane, Piece, Usage};
 
 /// A request being worked on.
 pub struct Task {
     pub job: Job,
     pub phase: Phase,
     pub prompt: Vec<Token>,
-    /// Bytes the text must still begin with.
+    /// Bytes the text must still begin with, and that are no part of it: the prompt's unsettled end.
     pub forced: Vec<u8>,
+    /// The text so far, in bytes.
+    pub said: Vec<u8>,
+    /// Whether the token chosen last had to agree with anything.
+    pub is_forced: bool,
     pub slot: usize,
     /// None where the likeliest token is always taken.
     pub sampler: Option<Sampler>,
@@ -52,6 +56,8 @@ impl Task {
             phase: Phase::New,
             prompt: Vec::new(),
             forced: Vec::new(),
+            said: Vec::new(),
+            is_forced: false,
             slot: 0,
             sampler: None,
             text: TextStream::default(),
@@ -67,7 +73,8 @@ impl Task {
     pub fn entry(&self) -> Entry {
         let hold = self.job.submitted + self.job.request.hold;
         let ready = matches!(self.phase, Phase::Prompted).then_some(hold);
-        Entry { lane: self.job.request.lane, arrival: self.job.id, ready }
+        let lane = if self.job.steer.is_urgent() { Lane::Completion } else { self.job.request.lane };
+        Entry { lane, arrival: self.job.id, ready }
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -85,14 +92,16 @@ impl Task {
         self.forced = spelled.forced;
     }
 
-    /// The next token by a row of logits: one that agrees with what the text must begin with.
+    /// The next token by a row of logits: one that agrees with what the text must begin with, or go on with.
     pub fn choose(&mut self, row: &[f32], vocabulary: &Vocabulary) -> Option<Choice> {
-        let candidates = |forced: &[u8]| -> Vec<Token> { vocabulary.pieces().candidates(forced).collect() };
+        let forced = [&*self.forced, &self.job.steer.left(&self.said)].concat();
+        let candidates = || -> Vec<Token> { vocabulary.pieces().candidates(&forced).collect() };
+        self.is_forced = !forced.is_empty();
         match &mut self.sampler {
-            None if self.forced.is_empty() => sample::greedy(row),
-            None => sample::among(row, candidates(&self.forced).into_iter()),
-            Some(sampler) if self.forced.is_empty() => sampler.choose(row),
-            Some(sampler) => sampler.choose_among(row, candidates(&self.forced).into_iter()),
+            None if forced.is_empty() => sample::greedy(row),
+            None => sample::among(row, candidates().into_iter()),
+            Some(sampler) if forced.is_empty() => sampler.choose(row),
+            Some(sampler) => sampler.choose_among(row, candidates().into_iter()),
         }
     }
 
