@@ -3,10 +3,12 @@
 //! [`Assistant`] is the session's brain: the documents, the settings, the model, and what was suggested where. What
 //! the editor tells it (`open`, `change`, `close`) is synchronous and quick, because it is told on the transport
 //! task; what takes time (`complete`) is a future whose work happens on blocking threads and on the engine's own.
+//! What a model writes belongs to the document (`run`); what is done while nobody asks is in `warm`.
 
 pub mod act;
 pub mod complete;
 mod diary;
+mod freeze;
 pub mod journal;
 mod kept;
 mod permission;
@@ -16,6 +18,7 @@ mod reach;
 pub mod recipes;
 mod run;
 pub mod stats;
+mod warm;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -46,6 +49,7 @@ pub struct Assistant {
     places: Mutex<Places>,
     recent: Mutex<Recent>,
     ledger: Mutex<stats::Ledger>,
+    idle: Mutex<warm::Idle>,
     kept: kept::Kept,
     diary: diary::Diary,
     /// What people wrote down. Its lock is held while files are read: never taken on the transport task.
@@ -103,6 +107,7 @@ impl Assistant {
             places: Mutex::default(),
             recent: Mutex::default(),
             ledger: Mutex::default(),
+            idle: Mutex::default(),
             kept: kept::Kept::default(),
             diary: diary::Diary::default(),
             cookbook: Mutex::default(),
@@ -164,6 +169,7 @@ impl Assistant {
 
     pub fn close(&self, uri: &Url) {
         self.store.close(uri);
+        self.stop_reading(uri);
         lock(&self.places).close(uri);
         lock(&self.recent).forget(uri);
     }

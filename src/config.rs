@@ -53,6 +53,10 @@ pub struct CompletionSettings {
     pub menu: Menu,
     /// Mean log-probability below which an automatic suggestion is hidden.
     pub min_confidence: f32,
+    /// What is being typed needs no model where a suggestion says it, shown or still being written.
+    pub type_through: bool,
+    /// The text round the cursor is read before anything is asked for.
+    pub warm_up: bool,
 }
 
 /// `completion.menu`: items in `textDocument/completion`.
@@ -157,6 +161,8 @@ impl Default for Settings {
                 show_delay_ms: 0,
                 menu: Menu::Auto,
                 min_confidence: -0.5,
+                type_through: true,
+                warm_up: true,
             },
             context: ContextSettings { cross_file: true, max_tokens: 1024, ignore: Vec::new() },
             edits: EditSettings { format: EditFormat::Auto, max_region_tokens: 2048, confirm: Confirm::Auto },

@@ -30,8 +30,8 @@
 //! - **Nothing a client, a file or a model sends can end the process.** Their numbers are clamped, never indexed
 //!   with; a model's file is checked before llama.cpp sees it; a panic in one request is that request's error.
 //! - **Every request is answered exactly once, and typing never waits.** Edits are applied in order on the transport
-//!   task and nothing slow runs there. A snapshot *is* an `Arc<Document>`; a newer question cancels an older one, and
-//!   a cancel stops tokens, not only the reply.
+//!   task and nothing slow runs there. A snapshot *is* an `Arc<Document>`; a newer question ends an older one, and
+//!   tokens stop that nobody waits for and nobody types along, not only the reply.
 //! - **The core is pure.** `completion`, `prompt`, `edit`, `context`, `text` and `syntax` know no async, clock, file,
 //!   protocol or model; the one exception is the time limit of a parse. They count bytes; a column exists in
 //!   [`text::position`] alone.

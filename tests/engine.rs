@@ -16,7 +16,7 @@ use codesage::context::Snippet;
 use codesage::engine::llama::{LlamaEngine, Options, Source};
 use codesage::engine::sample::{Mirostat, Sampling};
 use codesage::engine::{
-    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Request, Stop, Usage,
+    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Request, Steer, Stop, Usage,
 };
 use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::{Fim, TinyModel, Weights};
@@ -399,6 +399,100 @@ async fn held_decoding_reads_the_prompt_meanwhile() {
     drop(generation);
     let (_, _, usage) = complete(&running.engine, fill(&CODE[..500], "", ""), 3).await;
     assert_eq!(usage.evaluated_tokens, 0);
+}
+
+/// What is typed while a text is made leads it, from where it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_text_goes_on_with_what_is_typed_meanwhile() {
+    let running = start(&TinyModel::default()).await;
+    for (lead, expected) in [("b", "bcde"), ("b42", "b42abc"), ("x", "bcde"), ("bc€", "bc€abc")] {
+        let (send, steers) = std::sync::mpsc::channel::<Arc<Steer>>();
+        let mut steered = request(fill("", "a", ""), Lane::Completion, 4);
+        let mut steers = Some(steers);
+        // The first piece is `b`; the second is not made before this returns.
+        steered.stop = Box::new(move |_| {
+            if let Some(steers) = steers.take() {
+                steers.recv_timeout(DEADLINE).expect("it is sent").lead(lead);
+            }
+            false
+        });
+        let (mut events, _cancel, steer) = running.engine.generate(steered).into_parts();
+        send.send(steer).expect("it is waited for");
+        let mut text = String::new();
+        let usage = loop {
+            match events.recv().await {
+                Some(Event::Piece(piece)) => text += &piece.text,
+                Some(Event::End { usage, .. }) => break usage,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(text, expected, "{lead:?}");
+        // What is typed is no part of what may be made; nor is the healed `a`.
+        assert_eq!(usage.generated_tokens - usage.forced_tokens, 4, "{lead:?}");
+    }
+}
+
+/// Reading ahead of need gives way within a chunk, and goes on afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_to_be_warm_gives_way() {
+    let running = start(&TinyModel::slow()).await;
+    let warm = running.engine.generate(request(fill(&CODE[..1800], "", ""), Lane::Warm, 0));
+    let (_, _, usage) = complete(&running.engine, fill("", "a", ""), 2).await;
+    let evaluated = running.engine.stats().evaluated_tokens;
+    let (text, end) = collect(warm).await;
+    let (stop, read) = end.expect("no error");
+    assert_eq!((&*text, stop, read.generated_tokens), ("", Stop::Limit, 0));
+    assert!(evaluated < u64::from(usage.evaluated_tokens + read.evaluated_tokens), "it was not read first");
+}
+
+/// Text made ahead waits behind an action, until somebody waits for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_ahead_hurries_when_it_is_wanted() {
+    let running = start(&TinyModel::slow()).await;
+    let action = running.engine.generate(request(fill(&CODE[..300], "", ""), Lane::Action, 300));
+    let ahead = running.engine.generate(request(fill("", "a", ""), Lane::Ahead, 3));
+    let (mut events, _cancel, steer) = ahead.into_parts();
+    steer.hurry();
+    let mut text = String::new();
+    while let Some(Event::Piece(piece)) = events.recv().await {
+        text += &piece.text;
+    }
+    assert_eq!(text, "bcd");
+    let stats = running.engine.stats();
+    assert!(stats.generated_tokens < 300, "before the action is done: {stats:?}");
+    drop(action);
+}
+
+/// Text made ahead stands behind the prompt of the next key, which still evaluates nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_ahead_costs_the_next_key_nothing() {
+    let running = start(&worded()).await;
+    let typed = |typed: &str| fill(&CODE[..600], typed, "\n}\n");
+    let (text, _, _) = complete(&running.engine, typed("    let x"), 6).await;
+    let accepted = typed(&format!("    let x{text}"));
+    let (_, end) = collect(running.engine.generate(request(accepted, Lane::Ahead, 8))).await;
+    assert!(end.expect("no error").1.generated_tokens >= 8);
+    let (_, _, usage) = complete(&running.engine, typed("    let xy"), 6).await;
+    assert_eq!(usage.evaluated_tokens, 0);
+}
+
+/// A place that is read ahead of need leaves the one that serves as it is, though they begin alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_to_be_warm_cuts_nothing_off() {
+    let running = start(&worded()).await;
+    let (old, new) = (fill(&CODE[..600], "let", "\n}\n"), fill(&CODE[..640], "fn", "\n\n"));
+    complete(&running.engine, old.clone(), 3).await;
+    for evaluates in [true, false] {
+        let (text, end) = collect(running.engine.generate(request(new.clone(), Lane::Warm, 0))).await;
+        let (stop, usage) = end.expect("no error");
+        assert_eq!((&*text, stop, usage.evaluated_tokens > 0), ("", Stop::Limit, evaluates));
+        assert!(
+            usage.evaluated_tokens < usage.prompt_tokens / 2,
+            "what is shared is not read again: {usage:?}"
+        );
+    }
+    assert_eq!(complete(&running.engine, old, 3).await.2.evaluated_tokens, 0);
+    assert!(complete(&running.engine, new, 3).await.2.evaluated_tokens <= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

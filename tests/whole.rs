@@ -10,7 +10,7 @@ mod process;
 #[path = "support/tiny_model.rs"]
 mod tiny_model;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -38,6 +38,19 @@ fn with_inline() -> Value {
     })
 }
 
+/// A server that computes only when it is asked, so that its counters say what asking costs.
+fn start_without_idle_work(model: Option<&Path>) -> Process {
+    let mut server = Process::spawn(model);
+    let options = json!({ "completion": { "warmUp": false } });
+    let params = json!({
+        "processId": null, "rootUri": null, "capabilities": with_inline(), "initializationOptions": options,
+    });
+    let reply = server.call("initialize", params);
+    assert!(reply["error"].is_null(), "{reply}");
+    server.notify("initialized", json!({}));
+    server
+}
+
 /// Says `total;` after a blank, whatever is asked.
 fn scripted() -> TinyModel {
     TinyModel::scripted(&[(" ", "total;\n")])
@@ -46,7 +59,7 @@ fn scripted() -> TinyModel {
 #[test]
 fn ghost_text_and_typing_it_costs_no_decode() {
     let (_folder, path) = written(&scripted());
-    let mut server = Process::start(Some(&path), with_inline());
+    let mut server = start_without_idle_work(Some(&path));
     assert_eq!(server.settled()["state"], "ready");
     server.open(URI, "rust", "fn sum() -> u32 {\n    let total = 1;\n    \n}\n");
     let items = server.inline(URI, (2, 4));
@@ -111,7 +124,7 @@ fn fifty_requests_get_fifty_answers() {
 #[test]
 fn a_cancel_stops_tokens_and_edits_land_meanwhile() {
     let (_folder, path) = written(&TinyModel { n_layer: 24, ..TinyModel::slow() });
-    let mut server = Process::start(Some(&path), with_inline());
+    let mut server = start_without_idle_work(Some(&path));
     server.settled();
     server.open(URI, "rust", &format!("{}\nfn f() {{\n    \n}}\n", "// a line of text\n".repeat(60)));
     let id = server.request("textDocument/inlineCompletion", Process::at(URI, (62, 4)));
@@ -144,7 +157,7 @@ fn a_cancel_stops_tokens_and_edits_land_meanwhile() {
 /// Types real code into the real model, and asks after every key: what a key costs is counted, not timed.
 #[test]
 fn a_key_costs_less_than_half_a_token() {
-    let mut server = Process::start(None, with_inline());
+    let mut server = start_without_idle_work(None);
     assert_eq!(server.settled()["state"], "ready");
     let source = include_str!("../fixtures/demo/queue.rs");
     let lines: Vec<&str> = source.lines().collect();

@@ -65,28 +65,32 @@ impl Assistant {
     /// Answers one question. The newest question of a document wins: an older one is answered at once with
     /// `Reason::Superseded`. Dropping the future is to stop listening.
     pub async fn complete(self: &Arc<Self>, ask: Ask) -> Answer {
-        self.complete_for(Asker::Inline, ask).await
+        self.complete_once(Asker::Inline, &ask).await.0
     }
 
     /// Answers one question of one of a client's methods. Where both ask at the same place of the same text, both are
     /// answered, by one generation.
     pub async fn complete_for(self: &Arc<Self>, asker: Asker, ask: Ask) -> Answer {
+        self.complete_once(asker, &ask).await.0
+    }
+
+    async fn complete_once(self: &Arc<Self>, asker: Asker, ask: &Ask) -> (Answer, Option<(Shaped, Origin)>) {
         lock(&self.ledger).requested();
-        let mut entry = Entry::new(self, &ask);
-        let turn = lock(&self.places).take_turn(asker, &ask);
-        let answer = match turn {
-            None => Answer::none(Reason::Stale.into()),
+        let mut entry = Entry::new(self, ask);
+        let turn = lock(&self.places).take_turn(asker, ask);
+        let (answer, shown) = match turn {
+            None => (Answer::none(Reason::Stale.into()), None),
             Some(mut turn) => {
                 let theirs = turn.clone();
                 tokio::select! {
                     biased;
-                    reason = turn.is_over() => Answer::none(reason.into()),
-                    answer = self.answer(&ask, &theirs, &entry.id) => answer,
+                    reason = turn.is_over() => (Answer::none(reason.into()), None),
+                    answer = self.answer(ask, &theirs, &entry.id) => answer,
                 }
             }
         };
         entry.answer = Some(answer.clone());
-        answer
+        (answer, shown)
     }
 
     /// Enters a question that is refused before any work, as one about a document that is not open is.
@@ -98,31 +102,37 @@ impl Assistant {
         answer
     }
 
-    async fn answer(self: &Arc<Self>, ask: &Ask, turn: &Turn, id: &str) -> Answer {
+    /// The answer, and what is shown by it and kept.
+    async fn answer(
+        self: &Arc<Self>,
+        ask: &Ask,
+        turn: &Turn,
+        id: &str,
+    ) -> (Answer, Option<(Shaped, Origin)>) {
         let began = Instant::now();
         let rules = self.rules();
+        let nothing = |missed| (Answer::none(missed), None);
         let found = match self.find(ask, turn, &rules).await {
             Ok(found) => found,
-            Err(missed) => return Answer::none(missed),
+            Err(missed) => return nothing(missed),
         };
         let suggestion = match present(ask, id, &found.shaped) {
             Ok(suggestion) => suggestion,
-            Err(reason) => {
-                return Answer::none(Missed { reason, usage: found.usage });
-            }
+            Err(reason) => return nothing(Missed { reason, usage: found.usage }),
         };
         // What is being typed along is shown already.
         if ask.trigger == Trigger::Automatic && found.reason != Reason::OkCache {
             let delay = Duration::from_millis(rules.settings.completion.show_delay_ms.into());
             tokio::time::sleep(delay.saturating_sub(began.elapsed())).await;
             if !self.is_current(ask) {
-                return Answer::none(Missed { reason: Reason::Stale, usage: found.usage });
+                return nothing(Missed { reason: Reason::Stale, usage: found.usage });
             }
         }
         if let Some(origin) = found.origin {
             self.saw(&ask.uri, origin);
         }
-        Answer { outcome: Ok(suggestion), reason: found.reason, usage: found.usage }
+        let answer = Answer { outcome: Ok(suggestion), reason: found.reason, usage: found.usage };
+        (answer, found.origin.map(|origin| (found.shaped, origin)))
     }
 
     async fn find(self: &Arc<Self>, ask: &Ask, turn: &Turn, rules: &Arc<Rules>) -> Result<Found, Missed> {
@@ -188,10 +198,20 @@ impl Assistant {
         if let Some(listener) = joined(place) {
             return Ok(listener);
         }
+        // Text that is typed along goes on for whoever asks about what was typed; this question is about less.
+        if place.run.is_some() && !Arc::ptr_eq(&now, &ask.document) {
+            return Err(Reason::Stale);
+        }
         let spot = place.asked_at.clone().ok_or(Reason::Stale)?;
-        let (document, offset) = (ask.document.clone(), ask.offset);
-        let purpose =
-            Purpose { document, offset, mode: ready.mode, trigger: ask.trigger, spot, behind: None };
+        let purpose = Purpose {
+            document: ask.document.clone(),
+            offset: ask.offset,
+            mode: ready.mode,
+            trigger: ask.trigger,
+            spot,
+            behind: None,
+            types_through: rules.settings.completion.type_through,
+        };
         let start = Start::new(purpose, ready.shaper);
         let generation = self.backend.generate(Request {
             prompt: Prompt::Fill(ready.prompt),
@@ -227,7 +247,7 @@ impl Assistant {
         let (shaped, origin) = if is_for_this {
             (made.shaped.clone(), made.origin)
         } else {
-            match self.kept(&ask.uri, &ask.document, ask.offset) {
+            match self.kept(&ask.uri, &ask.document, ask.offset, rules) {
                 Some((shaped, origin)) => (shaped, Some(origin)),
                 None => return Ok(Attempt::Again),
             }
@@ -255,7 +275,7 @@ impl Assistant {
             EngineError::LoadFailed(_) => Reason::ModelFailed,
             EngineError::PromptTooLong { .. } => {
                 if let Some(place) = lock(&self.places).of(uri) {
-                    place.held = None;
+                    place.forget_held();
                 }
                 Reason::BudgetPrompt
             }

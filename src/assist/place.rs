@@ -18,13 +18,16 @@ use crate::completion::spot::Spot;
 use crate::completion::{Anchor, Reason};
 use crate::context::{Context, Snippet};
 use crate::prompt::Fill;
-use crate::text::Edit;
+use crate::text::{Document, Edit};
 
 /// A pause longer than this is no typing, and says nothing of how fast someone types.
 const TYPING_PAUSE: Duration = Duration::from_secs(2);
 
 /// Changes closer together than this come of one key.
 const ONE_KEY: Duration = Duration::from_millis(20);
+
+/// Places of one document that stay known besides the one where the person is.
+const PARKED: usize = 2;
 
 /// How long a dirty anchor serves while typing goes on.
 const DIRTY_FOR: Duration = Duration::from_secs(2);
@@ -40,8 +43,15 @@ pub struct Places {
 }
 
 /// One document's.
+#[derive(Default)]
 pub struct Place {
     pub held: Option<Held>,
+    /// What is being read to take its place.
+    pub next: Option<Held>,
+    /// What was held for other places of the document, oldest first.
+    parked: Vec<Held>,
+    /// Where the person's cursor was last, bytes, as far as anything told.
+    pub caret: Option<usize>,
     pub cache: Cache,
     /// Snippets last chosen here.
     pub context: Context,
@@ -63,6 +73,8 @@ pub struct Place {
 pub struct Held {
     pub anchor: Anchor,
     pub snippets: Arc<[Snippet]>,
+    /// Whether the snippets were chosen for it; else it was frozen in haste, without any.
+    pub has_chosen: bool,
     /// As the model is told it.
     pub path: Arc<str>,
     /// Since when what is frozen is known to differ from the document, or much was typed.
@@ -79,29 +91,25 @@ impl Held {
         } else if self.dirty_since.get_or_insert_with(Instant::now).elapsed() > DIRTY_FOR {
             return None;
         }
-        Some(Fill {
+        Some(self.fill(cut.typed))
+    }
+
+    /// The prompt with this text typed.
+    pub fn fill(&self, typed: String) -> Fill {
+        let frozen = self.anchor.frozen();
+        Fill {
             snippets: self.snippets.clone(),
             path: self.path.clone(),
-            head: cut.frozen.head.clone(),
-            tail: cut.frozen.tail.clone(),
-            typed: cut.typed,
-        })
-    }
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self {
-            held: None,
-            cache: Cache::default(),
-            context: Context::default(),
-            last_inserted: String::new(),
-            run: None,
-            asked_at: None,
-            newest: watch::Sender::default(),
-            last_edit: None,
-            key_gap: None,
+            head: frozen.head.clone(),
+            tail: frozen.tail.clone(),
+            typed,
         }
+    }
+
+    /// Whether both hold the same texts, and not only equal ones.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.anchor.frozen(), other.anchor.frozen())
+            && Arc::ptr_eq(&self.snippets, &other.snippets)
     }
 }
 
@@ -212,8 +220,13 @@ impl Places {
     /// Settings changed: what was fitted to the old ones is fitted anew. Suggestions stand.
     pub fn forget_anchors(&mut self) {
         for place in self.by_uri.values_mut() {
-            place.held = None;
+            place.forget_held();
         }
+    }
+
+    /// Whether anything is being made, in whatever document.
+    pub fn is_running(&self) -> bool {
+        self.by_uri.values().any(|place| place.run.is_some())
     }
 }
 
@@ -223,8 +236,56 @@ impl Place {
         let Newest { mut numbers, .. } = *self.newest.borrow();
         numbers[asker as usize] += 1;
         self.newest.send_replace(Newest { at, numbers });
+        self.caret = Some(ask.offset);
         self.asked_at = Some(Spot::new(ask.document.rope(), ask.offset));
         Turn { at, asker, number: numbers[asker as usize], newest: self.newest.subscribe() }
+    }
+
+    /// Nothing frozen outlives this.
+    pub fn forget_held(&mut self) {
+        (self.held, self.next) = (None, None);
+        self.parked.clear();
+    }
+
+    /// Where the person's cursor is in a document. Of one that was only opened nobody has said: what stands before its
+    /// end is the most that any cursor has before it.
+    pub fn caret_in(&self, document: &Document) -> usize {
+        self.caret.unwrap_or(document.len()).min(document.len())
+    }
+
+    /// The prompt for a cursor, by what is held for it.
+    pub fn prompt(&mut self, rope: &Rope, offset: usize) -> Option<Fill> {
+        if let Some(prompt) = self.held.as_mut().and_then(|held| held.prompt(rope, offset)) {
+            return Some(prompt);
+        }
+        // The person comes back to where they were.
+        let parked = self.parked.iter_mut().enumerate().rev();
+        let (index, prompt) =
+            parked.into_iter().find_map(|(index, held)| Some((index, held.prompt(rope, offset)?)))?;
+        let held = self.parked.remove(index);
+        self.hold(held, rope, offset);
+        Some(prompt)
+    }
+
+    /// Holds this for a cursor. What was held is parked where it is of another place; else it is given back.
+    pub fn hold(&mut self, held: Held, rope: &Rope, offset: usize) -> Option<Held> {
+        let old = self.held.replace(held)?;
+        if old.anchor.cut(rope, offset).is_some() {
+            return Some(old);
+        }
+        if self.parked.len() == PARKED {
+            self.parked.remove(0);
+        }
+        self.parked.push(old);
+        None
+    }
+
+    /// The prompt by what is being read to take the place of what is held, where that holds here already.
+    pub fn take_next(&mut self, rope: &Rope, offset: usize) -> Option<Fill> {
+        let prompt = self.next.as_mut()?.prompt(rope, offset)?;
+        let next = self.next.take()?;
+        self.hold(next, rope, offset);
+        Some(prompt)
     }
 
     /// Ends what is being made here.
@@ -234,16 +295,17 @@ impl Place {
         }
     }
 
-    /// Half the usual gap between keys: how long to wait for the next one before making text that it would outdate.
-    pub fn usual_pause(&self) -> Duration {
-        Duration::from_secs_f64(self.key_gap.unwrap_or(0.0) / 2000.0)
+    /// The usual gap between keys; none where nobody has typed yet.
+    pub fn usual_gap(&self) -> Duration {
+        Duration::from_secs_f64(self.key_gap.unwrap_or(0.0) / 1000.0)
     }
 
     fn follow(&mut self, edits: &[Edit], rope: &Rope) {
         for edit in edits {
-            if let Some(held) = &mut self.held {
+            for held in self.held.iter_mut().chain(&mut self.next).chain(&mut self.parked) {
                 held.anchor.follow(edit);
             }
+            self.caret = Some(edit.range.start + edit.text.len());
             if let Some(spot) = &mut self.asked_at {
                 spot.follow(edit);
             }

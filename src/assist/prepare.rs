@@ -1,5 +1,6 @@
-//! Everything before the model is asked: permission, policy, the cache, and the prompt. Blocking: it parses,
-//! tokenizes and reads ignore files, so it runs on a thread of its own and never on the transport task.
+//! Everything before the model is asked: permission, policy, the cache, what is being made already, and the prompt.
+//! Blocking: it parses, tokenizes and reads ignore files, so it runs on a thread of its own and never on the transport
+//! task. Does not choose what a prompt holds: `freeze` does.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,27 +8,19 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::assist::place::{Held, Place};
+use crate::assist::freeze::{Cursor, Quote, answer_tokens, typed_tokens};
+use crate::assist::place::Place;
 use crate::assist::run::Listener;
 use crate::assist::{Ask, Assistant, Rules};
 use crate::completion::Reason;
-use crate::completion::anchor::{Anchor, Windows};
 use crate::completion::cache::Origin;
 use crate::completion::policy::{self, Mode, Situation, Trigger};
 use crate::completion::shape::{self, Shaped, Shaper};
-use crate::context::gather::{self, Source};
-use crate::context::{Context, Snippet};
 use crate::engine::{ModelCard, ModelState};
-use crate::prompt::{Fill, fit};
+use crate::prompt::{Fill, Prompt};
 use crate::text::Document;
 use crate::threads::lock;
 
-/// Tokens kept free for what is typed before the anchor is set anew.
-const TYPED_TOKENS: u32 = 256;
-/// Tokens kept free for control tokens and healed bytes.
-const MARGIN_TOKENS: u32 = 32;
-/// Bytes that a token stands for at the most, nearly: windows are cut to this before tokens are counted exactly.
-const BYTES_A_TOKEN: usize = 6;
 /// Tokens of the rest of a line at the most.
 const LINE_TOKENS: u32 = 64;
 /// The longest that the adaptive debounce waits before decoding.
@@ -52,9 +45,7 @@ pub struct Ready {
 
 /// The parts of an `Ask` that a blocking thread needs.
 pub struct Question {
-    uri: Url,
-    document: Arc<Document>,
-    offset: usize,
+    at: Cursor,
     trigger: Trigger,
     selection: Option<Range<usize>>,
 }
@@ -62,9 +53,11 @@ pub struct Question {
 impl Question {
     pub fn of(ask: &Ask) -> Self {
         Self {
-            uri: ask.uri.clone(),
-            document: ask.document.clone(),
-            offset: ask.offset.min(ask.document.len()),
+            at: Cursor {
+                uri: ask.uri.clone(),
+                document: ask.document.clone(),
+                offset: ask.offset.min(ask.document.len()),
+            },
             trigger: ask.trigger,
             selection: ask.selection.clone(),
         }
@@ -75,30 +68,11 @@ impl Assistant {
     /// Everything before the model: blocking.
     pub(super) fn prepare(&self, ask: &Question, rules: &Rules) -> Result<Prepared, Reason> {
         let settings = &rules.settings.completion;
-        if !settings.enabled {
-            return Err(Reason::OffDisabled);
-        }
-        let language = ask.document.language();
-        if settings
-            .disabled_languages
-            .iter()
-            .any(|id| id == language.id || language.aliases.contains(&id.as_str()))
-        {
-            return Err(Reason::OffLanguage);
-        }
-        if let Some(reason) = rules.permission.refusal(&ask.uri) {
-            return Err(reason);
-        }
-        let card = match self.model() {
-            ModelState::Ready(card) => card,
-            ModelState::Unloaded => return Err(Reason::ModelNone),
-            ModelState::Loading { .. } => return Err(Reason::ModelLoading),
-            ModelState::Failed(_) => return Err(Reason::ModelFailed),
-        };
+        let card = self.may_complete(&ask.at.uri, &ask.at.document, rules)?;
         // Before anything parses: a key typed along a suggestion waits for none of it.
         let has_selection = ask.selection.as_ref().is_some_and(|selection| !selection.is_empty());
         if let Some((shaped, origin)) =
-            (!has_selection).then(|| self.kept(&ask.uri, &ask.document, ask.offset)).flatten()
+            (!has_selection).then(|| self.kept(&ask.at.uri, &ask.at.document, ask.at.offset, rules)).flatten()
         {
             let is_doubtful = is_doubtful(ask.trigger, rules, shaped.confidence);
             return if is_doubtful {
@@ -109,27 +83,53 @@ impl Assistant {
         }
         let last_inserted = self.at_place(ask, |place| place.last_inserted.clone())?;
         let mode = policy::decide(&Situation {
-            document: &ask.document,
-            offset: ask.offset,
+            document: &ask.at.document,
+            offset: ask.at.offset,
             trigger: ask.trigger,
             selection: ask.selection.clone(),
             last_inserted: &last_inserted,
             multiline: settings.multiline,
         })?;
-        let rope = ask.document.rope();
-        let join = |place: &mut Place| place.run.as_ref()?.join(rope, ask.offset, mode);
+        let rope = ask.at.document.rope();
+        let join = |place: &mut Place| place.run.as_ref()?.join(rope, ask.at.offset, mode);
         if let Some(listener) = self.at_place(ask, join)? {
             return Ok(Prepared::Join(listener));
         }
-        let most_tokens = settings.max_tokens.min(card.context_tokens / 4);
-        let prompt = self.prompt(ask, rules, &card, most_tokens)?;
+        let most_tokens = answer_tokens(rules, &card);
+        let prompt = self.prompt(ask, rules, &card)?;
         Ok(Prepared::Ask(Box::new(Ready {
             prompt,
-            shaper: Shaper::new(ask.document.clone(), ask.offset, mode, ask.trigger),
+            shaper: Shaper::new(ask.at.document.clone(), ask.at.offset, mode, ask.trigger),
             mode,
-            max_tokens: if mode == Mode::Line { most_tokens.min(LINE_TOKENS) } else { most_tokens },
+            max_tokens: most_for(mode, most_tokens),
             hold: self.hold(ask, settings.debounce_ms)?,
         })))
+    }
+
+    /// The model, where it may be shown this document and something is to be suggested in it. Reads ignore files.
+    pub(super) fn may_complete(
+        &self,
+        uri: &Url,
+        document: &Document,
+        rules: &Rules,
+    ) -> Result<Arc<ModelCard>, Reason> {
+        let (settings, language) = (&rules.settings.completion, document.language());
+        if !settings.enabled {
+            return Err(Reason::OffDisabled);
+        }
+        let is_language = |id: &String| id == language.id || language.aliases.contains(&id.as_str());
+        if settings.disabled_languages.iter().any(is_language) {
+            return Err(Reason::OffLanguage);
+        }
+        if let Some(reason) = rules.permission.refusal(uri) {
+            return Err(reason);
+        }
+        match self.model() {
+            ModelState::Ready(card) => Ok(card),
+            ModelState::Unloaded => Err(Reason::ModelNone),
+            ModelState::Loading { .. } => Err(Reason::ModelLoading),
+            ModelState::Failed(_) => Err(Reason::ModelFailed),
+        }
     }
 
     /// The rest of a suggestion that is being typed, shaped for where the cursor now is. What no longer shapes here is
@@ -139,8 +139,12 @@ impl Assistant {
         uri: &Url,
         document: &Arc<Document>,
         offset: usize,
+        rules: &Rules,
     ) -> Option<(Shaped, Origin)> {
         let kept = lock(&self.places).of(uri)?.cache.find(document.rope(), offset)?;
+        if !rules.settings.completion.type_through && kept.from.part == 0 {
+            return None;
+        }
         let shaped = shape::reshape(document, offset, &kept.text, kept.confidence).ok()?;
         Some((shaped, kept.from))
     }
@@ -149,103 +153,52 @@ impl Assistant {
     fn hold(&self, ask: &Question, debounce_ms: u32) -> Result<Duration, Reason> {
         Ok(match (ask.trigger, debounce_ms) {
             (Trigger::Invoked, _) => Duration::ZERO,
-            (Trigger::Automatic, 0) => self.at_place(ask, |place| place.usual_pause())?.min(MOST_DEBOUNCE),
+            // Half of what a key usually takes: the next one would outdate what is made before it.
+            (Trigger::Automatic, 0) => {
+                (self.at_place(ask, |place| place.usual_gap())? / 2).min(MOST_DEBOUNCE)
+            }
             (Trigger::Automatic, fixed) => Duration::from_millis(fixed.into()),
         })
     }
 
     /// Looks at, or changes, what is known of the asked document; `Stale` when it has closed.
     fn at_place<T>(&self, ask: &Question, look: impl FnOnce(&mut Place) -> T) -> Result<T, Reason> {
-        lock(&self.places).of(&ask.uri).map(look).ok_or(Reason::Stale)
+        lock(&self.places).of(&ask.at.uri).map(look).ok_or(Reason::Stale)
     }
 
     /// The prompt: what the anchor froze, and what was typed since.
-    fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard, answer: u32) -> Result<Fill, Reason> {
-        let rope = ask.document.rope();
-        let typed_tokens = TYPED_TOKENS.min(card.context_tokens / 8);
-        let (old, prompt) = self.at_place(ask, |place| {
-            let prompt = place.held.as_mut().and_then(|held| held.prompt(rope, ask.offset));
-            (place.held.clone(), prompt)
+    fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard) -> Result<Fill, Reason> {
+        let rope = ask.at.document.rope();
+        let (held, prompt, is_next) = self.at_place(ask, |place| {
+            let prompt = place.prompt(rope, ask.at.offset);
+            let next = if prompt.is_none() { place.take_next(rope, ask.at.offset) } else { None };
+            let is_next = next.is_some();
+            (place.held.clone(), prompt.or(next), is_next)
         })?;
-        if let Some(prompt) = prompt.filter(|prompt| self.is_within(&prompt.typed, typed_tokens)) {
+        if is_next {
+            // It is asked for now.
+            self.stop_reading(&ask.at.uri);
+        }
+        if let Some(prompt) = prompt.filter(|prompt| self.is_within(&prompt.typed, typed_tokens(card))) {
             return Ok(prompt);
         }
-        let reserved = answer + MARGIN_TOKENS + typed_tokens;
-        let Some(budget) = card.context_tokens.checked_sub(reserved).filter(|&budget| budget >= 32) else {
-            return Err(Reason::BudgetPrompt);
-        };
-        let context = &rules.settings.context;
-        let wanted = if context.cross_file && card.quotes { context.max_tokens as usize } else { 0 };
-        let shares = fit::shares(budget as usize, wanted);
-        let windows = Windows { head: shares.head * BYTES_A_TOKEN, tail: shares.tail * BYTES_A_TOKEN };
-        let anchor = match &old {
-            Some(held) => held.anchor.renewed(rope, ask.offset, windows),
-            None => Anchor::new(rope, ask.offset, windows),
-        };
-        let anchor = self.fitted(anchor, shares);
-        let snippets =
-            if shares.snippets > 0 { self.snippets(ask, rules, shares.snippets) } else { Arc::from([]) };
-        let path = rules.model_path(&ask.uri).into();
-        let mut held = Held { anchor, snippets, path, dirty_since: None };
-        let prompt = held.prompt(rope, ask.offset).ok_or(Reason::BudgetPrompt)?;
-        // Only where no edit came meanwhile, which the new anchor would not have followed, and no new rules, which
-        // would have left out some of it. NB: looked at under the lock under which edits are followed.
-        self.at_place(ask, |place| {
-            let now = self.store.snapshot(&ask.uri);
-            let is_current = now.is_some_and(|now| Arc::ptr_eq(&now, &ask.document));
-            if is_current && std::ptr::eq(Arc::as_ptr(&self.rules()), rules) {
-                place.held = Some(held);
-            }
-        })?;
+        self.stop_reading(&ask.at.uri);
+        let mut held = self.freeze(&ask.at, rules, card, held.as_ref(), Quote::Anew)?;
+        let prompt = held.prompt(rope, ask.at.offset).ok_or(Reason::BudgetPrompt)?;
+        let old = self.place_held(&ask.at, rules, |place| {
+            place.next = None;
+            place.hold(held, rope, ask.at.offset)
+        });
+        if let Some(old) = old.flatten() {
+            self.backend.retire(Prompt::Fill(old.fill(String::new())));
+        }
         Ok(prompt)
     }
+}
 
-    /// Whether a text has at most so many tokens. Counted only where it may have more.
-    fn is_within(&self, text: &str, tokens: u32) -> bool {
-        let tokens = tokens as usize;
-        text.len() <= tokens || self.backend.count_tokens(text).is_none_or(|count| count <= tokens)
-    }
-
-    /// Cuts the frozen texts to their shares, by exact counts: once for each anchor.
-    fn fitted(&self, mut anchor: Anchor, shares: fit::Shares) -> Anchor {
-        let mut count = |text: &str| self.backend.count_tokens(text).unwrap_or(text.len());
-        let frozen = anchor.frozen().clone();
-        let head = fit::settle_head(&frozen.head, shares.head, &mut count).len();
-        let tail = fit::keep_start(&frozen.tail, shares.tail, &mut count).len();
-        anchor.narrow(frozen.head.len() - head, tail);
-        anchor
-    }
-
-    /// Pieces of other open files that help here.
-    fn snippets(&self, ask: &Question, rules: &Rules, budget: usize) -> Arc<[Snippet]> {
-        let others = self.store.all().into_iter().filter(|(uri, _)| *uri != ask.uri);
-        // NB: collected before the lock is taken: refusing reads ignore files, and typing waits for that lock.
-        let others: Vec<_> = others.filter(|(uri, _)| rules.permission.refusal(uri).is_none()).collect();
-        let sources: Vec<Source> = {
-            let recent = lock(&self.recent);
-            others
-                .into_iter()
-                .map(|(uri, document)| Source {
-                    path: rules.model_path(&uri),
-                    document,
-                    recency: recent.recency(&uri),
-                })
-                .collect()
-        };
-        let previous = self.at_place(ask, |place| place.context.clone()).unwrap_or_default();
-        let mut count = |snippet: &Snippet| {
-            // The separator before it is a token too.
-            1 + self.backend.count_tokens(&snippet.path).unwrap_or(snippet.path.len())
-                + self.backend.count_tokens(&snippet.text).unwrap_or(snippet.text.len())
-                + 2
-        };
-        let context: Context =
-            gather::gather(&ask.document, ask.offset, &sources, &previous, budget, &mut count);
-        let snippets = context.snippets.clone().into();
-        // A document that has closed meanwhile needs none.
-        let _ = self.at_place(ask, |place| place.context = context);
-        snippets
-    }
+/// Tokens of an answer at most: one line is not long.
+pub fn most_for(mode: Mode, most_tokens: u32) -> u32 {
+    if mode == Mode::Line { most_tokens.min(LINE_TOKENS) } else { most_tokens }
 }
 
 /// Whether an automatic suggestion is too unsure to show.

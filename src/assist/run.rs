@@ -43,6 +43,8 @@ pub struct Purpose {
     pub spot: Spot,
     /// For text made ahead of need: what it stands behind, and what of that is accepted then.
     pub behind: Option<(Origin, String)>,
+    /// Whether it goes on while it is typed along.
+    pub types_through: bool,
 }
 
 /// See the module.
@@ -183,7 +185,7 @@ impl Run {
     /// Follows what was typed; the rope is the text after all of it. Whether the text is still what is being typed.
     pub fn follow(&mut self, edits: &[Edit], rope: &Rope) -> bool {
         edits.iter().for_each(|edit| self.purpose.spot.follow(edit));
-        self.agrees(rope)
+        (self.purpose.types_through || edits.is_empty()) && self.agrees(rope)
     }
 
     /// Whether the text can still stand where it was made for.
@@ -278,6 +280,9 @@ impl Driver {
             }
         };
         let outcome = self.finish(end).await;
+        if let Some(assistant) = self.assistant.upgrade().filter(|_| self.is_ahead) {
+            lock(&assistant.ledger).speculated();
+        }
         // Nobody may be listening.
         let _ = done.send(Some(outcome));
     }

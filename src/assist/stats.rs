@@ -55,10 +55,12 @@ pub struct CompletionStats {
     pub generations: u64,
     /// Questions answered by a generation that another one had begun.
     pub type_through_hits: u64,
-    /// Generations begun for when what is shown is accepted.
+    /// Generations for when what is shown is accepted that have ended, whatever came of them.
     pub speculations: u64,
     /// Those of them that were shown.
     pub speculation_hits: u64,
+    /// Prompts read before anything was asked for.
+    pub warm_ups: u64,
     /// Tokens made for suggestions of which nothing was shown, and now never will be.
     pub wasted_tokens: u64,
     /// Empty answers by reason code.
@@ -130,7 +132,7 @@ impl Ledger {
         self.completion.generations += 1;
     }
 
-    /// One was begun for when what is shown is accepted.
+    /// One for when what is shown is accepted has ended.
     pub fn speculated(&mut self) {
         self.completion.speculations += 1;
     }
@@ -138,6 +140,11 @@ impl Ledger {
     /// What was made for that is shown.
     pub fn foreseen(&mut self) {
         self.completion.speculation_hits += 1;
+    }
+
+    /// A prompt was read before anything was asked for.
+    pub fn warmed(&mut self) {
+        self.completion.warm_ups += 1;
     }
 
     /// Tokens came to nothing.

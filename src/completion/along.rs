@@ -77,8 +77,9 @@ mod tests {
             ("total;", "t,", Elsewhere, "t,"),
             // Closed by the editor, or typed: not known before the cursor is.
             ("foo(a)", "foo()", Behind, "foo("),
-            ("foo(a)", "foo(\"\")", Elsewhere, "foo(\""),
-            ("foo(\"a\")", "foo(\"\")", Behind, "foo(\""),
+            ("foo(a)", "foo(\"\")", Behind, "foo("),
+            ("foo(\"a\")", "foo(\"\")", Behind, "foo("),
+            ("foo(a)", "foo(\"b\")", Elsewhere, "foo(\"b"),
             ("foo", "foo()", Ahead, "foo("),
             ("{\n    a\n}", "{\n    \n}", Behind, "{"),
             ("total;", ")", Behind, ""),

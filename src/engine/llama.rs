@@ -29,6 +29,7 @@ use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Request,
     Steer,
 };
+use crate::prompt::Prompt;
 use crate::threads::lock;
 
 /// Which model to run.
@@ -74,6 +75,8 @@ struct Shared {
 #[derive(Default)]
 struct Inbox {
     jobs: VecDeque<Job>,
+    /// Prompts of places that have newer ones.
+    retired: Vec<Prompt>,
     shutdown: bool,
 }
 
@@ -106,6 +109,24 @@ struct Counters {
     prompt_speed: Rate,
     generate_speed: Rate,
     busy: Duration,
+}
+
+/// What is evaluated is added as it comes: the three always agree, also when a request is cancelled.
+impl Counters {
+    fn reuse(&mut self, tokens: usize) {
+        self.stats.prompt_tokens += tokens as u64;
+        self.stats.reused_tokens += tokens as u64;
+    }
+
+    fn generate(&mut self, is_forced: bool) {
+        self.stats.generated_tokens += 1;
+        self.stats.forced_tokens += u64::from(is_forced);
+    }
+
+    fn evaluate(&mut self, tokens: usize) {
+        self.stats.prompt_tokens += tokens as u64;
+        self.stats.evaluated_tokens += tokens as u64;
+    }
 }
 
 /// Tokens over time, of the last requests alone: older ones fade by half with each thousand tokens.
@@ -269,6 +290,11 @@ impl Backend for LlamaEngine {
             // A panic there has been reported already.
             let _ = thread.join();
         }
+    }
+
+    fn retire(&self, prompt: Prompt) {
+        lock(&self.shared.inbox).retired.push(prompt);
+        self.shared.bell.notify_one();
     }
 }
 

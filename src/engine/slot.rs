@@ -4,17 +4,22 @@
 //! of logits behind one of them. Choosing a slot, what to keep of it and whom to evict is arithmetic on these
 //! mirrors. Nothing here shifts a cache: positions are only ever appended or cut off from the end.
 
+use crate::engine::Lane;
+
 /// A token id of the loaded model; never negative inside the engine.
 pub type Token = i32;
 
 /// Sequences for places in files: a few recent ones stay warm while another is made.
-pub const PLACES: usize = 4;
+pub const PLACES: usize = 5;
 
 /// Sequences for actions.
 pub const ACTIONS: usize = 1;
 
 /// Cells left free beside a prompt and its answer.
 pub const SPARE_CELLS: usize = 64;
+
+/// Rows of logits kept for a sequence: where the cursor is, and where it will be when what is shown is accepted.
+const ROWS: usize = 2;
 
 /// A prefix worth copying from another sequence rather than evaluating again, tokens.
 const WORTH_COPYING: usize = 16;
@@ -23,7 +28,8 @@ const WORTH_COPYING: usize = 16;
 #[derive(Debug, Default)]
 pub struct Slot {
     tokens: Vec<Token>,
-    row: Option<Row>,
+    /// Newest last.
+    rows: Vec<Row>,
     /// When it was last used, by the count of uses; 0 for never, or since it was emptied.
     used: u64,
     /// Cells that the work it was last planned for may come to take.
@@ -53,32 +59,47 @@ impl Slot {
         if keep == 0 {
             self.used = 0;
         }
-        if self.row.as_ref().is_some_and(|row| row.at > keep) {
-            self.row = None;
-        }
+        self.rows.retain(|row| row.at <= keep);
     }
 
     /// Keeps the logits behind the last token held.
     pub fn keep_row(&mut self, logits: &[f32]) {
-        let mut kept = self.row.take().map(|row| row.logits).unwrap_or_default();
+        let at = self.tokens.len();
+        self.rows.retain(|row| row.at != at);
+        // The oldest one's memory is used again: a row may have 150,000 numbers.
+        let oldest = (self.rows.len() == ROWS).then(|| self.rows.remove(0));
+        let mut kept = oldest.map(|row| row.logits).unwrap_or_default();
         kept.clear();
         kept.extend_from_slice(logits);
-        self.row = Some(Row { at: self.tokens.len(), logits: kept });
+        self.rows.push(Row { at, logits: kept });
     }
 
     /// The logits behind the first `at` tokens, if they were kept.
     pub fn row(&self, at: usize) -> Option<&[f32]> {
-        self.row.as_ref().filter(|row| row.at == at).map(|row| row.logits.as_slice())
+        self.rows.iter().find(|row| row.at == at).map(|row| row.logits.as_slice())
     }
 }
 
 /// Which slots a request may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pool {
-    /// Places in files: completions and what is warmed for them.
+    /// Places in files.
     Places,
+    /// The same, for what is read before it is asked for: what another place holds is never cut off for it, since that
+    /// place serves until this one is ready.
+    Beside,
     /// Actions.
     Actions,
+}
+
+impl Pool {
+    pub fn of(lane: Lane) -> Self {
+        match lane {
+            Lane::Action => Self::Actions,
+            Lane::Warm => Self::Beside,
+            Lane::Completion | Lane::Ahead => Self::Places,
+        }
+    }
 }
 
 /// What to do before a prompt is evaluated.
@@ -151,7 +172,7 @@ impl Slots {
     /// `None` when even evicting everything else leaves too few cells; `Slots` built for the context never say so.
     pub fn plan(&self, prompt: &[Token], answer: usize, pool: Pool, busy: &[usize]) -> Option<Plan> {
         let range = match pool {
-            Pool::Places => 0..self.places,
+            Pool::Places | Pool::Beside => 0..self.places,
             Pool::Actions => self.places..self.slots.len(),
         };
         let free_to_use = |slot: &usize| !busy.contains(slot);
@@ -162,7 +183,8 @@ impl Slots {
         let same_place = same_place.filter(|&slot| {
             let held = self.slots[slot].tokens.len();
             let common = shared(slot);
-            common > 0 && (2 * common >= held || 2 * common >= prompt.len())
+            let is_alike = common > 0 && (2 * common >= held || 2 * common >= prompt.len());
+            is_alike && (pool != Pool::Beside || common == held)
         });
         let (slot, keep, copy) = match same_place {
             Some(slot) => (slot, shared(slot), None),
@@ -176,6 +198,21 @@ impl Slots {
         };
         let mut plan = Plan { slot, keep, copy, evict: Vec::new() };
         self.make_room(&mut plan, prompt.len() + answer + SPARE_CELLS, busy).then_some(plan)
+    }
+
+    /// The slot that holds all of `prompt`, whatever comes behind it there.
+    pub fn holding(&self, prompt: &[Token]) -> Option<usize> {
+        (0..self.places).find(|&slot| self.slots[slot].tokens.starts_with(prompt))
+    }
+
+    /// The place of `prompt` has a newer one: its slot is given away first. One that holds little of it is none.
+    pub fn retire(&mut self, prompt: &[Token], busy: &[usize]) {
+        let shared = |slot: usize| common_prefix(&self.slots[slot].tokens, prompt);
+        let slots = (0..self.places).filter(|slot| !busy.contains(slot));
+        let of_place = slots.max_by_key(|&slot| (shared(slot), std::cmp::Reverse(self.slots[slot].used)));
+        if let Some(slot) = of_place.filter(|&slot| 2 * shared(slot) > prompt.len()) {
+            self.slots[slot].used = 0;
+        }
     }
 
     /// Adds evictions until `wanted` cells fit beside what stays. Cells shared by a copy are counted twice, which
@@ -243,6 +280,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_ahead_of_need_cuts_nothing_off() {
+        let slots = slots(4096, &[&run(0, 100)]);
+        let mut prompt = run(0, 80);
+        prompt.extend(run(300, 330));
+        let plan = |pool| slots.plan(&prompt, 0, pool, &[]).unwrap();
+        assert_eq!((plan(Pool::Places).slot, plan(Pool::Places).keep), (0, 80));
+        let beside = Plan { slot: 1, keep: 0, copy: Some(Copy { from: 0, tokens: 80 }), evict: vec![] };
+        assert_eq!(plan(Pool::Beside), beside);
+        // What only grows is continued.
+        let plan = slots.plan(&run(0, 120), 0, Pool::Beside, &[]).unwrap();
+        assert_eq!((plan.slot, plan.keep), (0, 100));
+        assert_eq!((slots.holding(&run(0, 100)), slots.holding(&run(0, 60))), (Some(0), Some(0)));
+        assert_eq!(slots.holding(&run(0, 101)), None);
+    }
+
+    #[test]
+    fn a_retired_place_gives_way_first() {
+        let mut slots = slots(4096, &[&run(0, 50), &run(100, 150), &run(200, 250)]);
+        slots.retire(&run(200, 240), &[2]);
+        slots.retire(&run(900, 950), &[]);
+        assert_eq!(slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap().slot, 0);
+        slots.retire(&run(200, 240), &[]);
+        assert_eq!(slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap().slot, 2);
+    }
+
+    #[test]
     fn the_least_recently_used_place_gives_way() {
         let mut slots = slots(4096, &[&run(0, 50), &run(100, 150), &run(200, 250)]);
         slots.touch(0);
@@ -286,6 +349,13 @@ mod tests {
         slot.push(&[4]);
         assert_eq!(slot.row(3), Some(&[0.5][..]));
         assert_eq!(slot.row(4), None);
+        slot.truncate(3);
+        assert!(slot.row(3).is_some());
+        slot.keep_row(&[0.7]);
+        slot.push(&[5]);
+        slot.keep_row(&[0.9]);
+        let rows = [3, 4].map(|at| slot.row(at).map(<[f32]>::to_vec));
+        assert_eq!(rows, [Some(vec![0.7]), Some(vec![0.9])], "the last two");
         slot.truncate(3);
         assert!(slot.row(3).is_some());
         slot.truncate(2);

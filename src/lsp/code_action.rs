@@ -44,6 +44,8 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
         return Vec::new();
     };
     let selection = convert::bytes(document.rope(), range, session.flags.columns);
+    // Some clients ask wherever the cursor rests: the person is there.
+    session.assistant.caret(&uri, selection.end);
     if is_unbidden(&context, &session.flags) && !is_worth_it(&context, &document, &selection) {
         return Vec::new();
     }

@@ -52,6 +52,7 @@ async fn item_at(session: &Session, params: CompletionParams) -> Option<Completi
         selection: None,
         popup: None,
     };
+    session.assistant.stir(&ask.uri);
     let Answer { outcome, .. } = session.assistant.complete_for(Asker::Menu, ask).await;
     item(&document, offset, outcome.ok()?, &session.flags)
 }

@@ -6,7 +6,7 @@
 use serde_json::Value;
 use tower_lsp::lsp_types::Command;
 
-use crate::assist::{Answer, Ask, Suggestion};
+use crate::assist::{Answer, Ask, Asker, Suggestion};
 use crate::completion::Reason;
 use crate::lsp::convert;
 use crate::lsp::ext::{self, InlineCompletionItem, InlineCompletionList, InlineCompletionParams};
@@ -31,7 +31,8 @@ pub async fn answer(session: &Session, params: InlineCompletionParams) -> Inline
         .selected_completion_info
         .map(|selected| (convert::bytes(rope, selected.range, columns), selected.text));
     let ask = Ask { uri, document: document.clone(), offset, trigger, selection: None, popup };
-    let Answer { outcome, .. } = session.assistant.complete(ask).await;
+    session.assistant.stir(&ask.uri);
+    let Answer { outcome, .. } = session.assistant.complete_for(Asker::Inline, ask).await;
     let item = outcome.ok().and_then(|suggestion| item(&document, suggestion, columns));
     InlineCompletionList { items: item.into_iter().collect() }
 }

@@ -226,7 +226,9 @@ impl Server {
 
     async fn did_focus(&self, params: FocusParams) {
         if let Some(document) = params.text_document {
-            lock(&self.session().actions.seen).document(&document.uri);
+            let session = self.session();
+            lock(&session.actions.seen).document(&document.uri);
+            session.assistant.stir(&document.uri);
         }
     }
 

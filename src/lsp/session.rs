@@ -236,6 +236,7 @@ impl Session {
             }
         }
         self.warm.send_replace(now);
+        self.assistant.stir(uri);
     }
 
     /// The person is where the last change was made.
@@ -272,6 +273,7 @@ impl Session {
             self.actions.landings.changed(uri, now.rope());
         }
         self.warm.send_replace(now);
+        self.assistant.stir(uri);
     }
 
     /// A closed document's text is let go, with all that was about it.

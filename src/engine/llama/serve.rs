@@ -18,7 +18,8 @@ use crate::engine::sample::Choice;
 use crate::engine::schedule::{self, Entry};
 use crate::engine::slot::{ACTIONS, PLACES, Pool, Slots, Token};
 use crate::engine::spell::Speller;
-use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
+use crate::engine::{EngineError, Event, ModelState, Stop};
+use crate::prompt::Prompt;
 
 /// What became of one step.
 enum Step {
@@ -60,6 +61,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         context,
         context_tokens,
         tasks: Vec::new(),
+        retired: Vec::new(),
     };
     mute_log();
     *lock(&shared.counter) = Some(vocabulary.clone());
@@ -75,12 +77,14 @@ struct Server<'a> {
     context: Context<'a>,
     context_tokens: usize,
     tasks: Vec<Task>,
+    retired: Vec<Prompt>,
 }
 
 impl Server<'_> {
     fn run(&mut self) {
         while self.receive() {
             self.end_cancelled();
+            self.retire();
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
             let Some(index) = schedule::next(&entries, Instant::now()) else {
                 continue;
@@ -108,7 +112,8 @@ impl Server<'_> {
                 return false;
             }
             self.shared.interrupt.waiting.store(false, Ordering::SeqCst);
-            let arrived = !inbox.jobs.is_empty();
+            let arrived = !inbox.jobs.is_empty() || !inbox.retired.is_empty();
+            self.retired.append(&mut inbox.retired);
             for job in inbox.jobs.drain(..) {
                 let task = Task::new(job);
                 for old in &self.tasks {
@@ -137,6 +142,14 @@ impl Server<'_> {
                 lock(&self.shared.counters).cancel.push(at.elapsed().as_secs_f64() * 1000.0);
             }
             self.end(index, Stop::Cancelled);
+        }
+    }
+
+    /// Gives up what has a newer place.
+    fn retire(&mut self) {
+        let busy = self.busy();
+        for prompt in std::mem::take(&mut self.retired) {
+            self.slots.retire(&self.speller.spell(&prompt, self.vocabulary).tokens, &busy);
         }
     }
 
@@ -195,7 +208,14 @@ impl Server<'_> {
         if prompt + answer > self.context_tokens {
             return Step::Failed(too_long);
         }
-        let pool = if task.job.request.lane == Lane::Action { Pool::Actions } else { Pool::Places };
+        let pool = Pool::of(task.job.request.lane);
+        if let Some(slot) = self.slots.holding(&spelled.tokens).filter(|_| pool == Pool::Beside) {
+            // Read already; what comes behind it there stays.
+            self.slots.touch(slot);
+            task.reuse(prompt, prompt);
+            lock(&self.shared.counters).reuse(prompt);
+            return Step::Ended(Stop::Limit);
+        }
         let Some(plan) = self.slots.plan(&spelled.tokens, answer, pool, &busy) else {
             return Step::Failed(too_long);
         };
@@ -219,16 +239,13 @@ impl Server<'_> {
         self.slots.touch(slot);
         let reused = self.slots.get(slot).tokens().len();
         let task = &mut self.tasks[index];
-        task.usage.prompt_tokens = prompt as u32;
-        task.usage.reused_tokens = reused as u32;
+        task.reuse(prompt, reused);
         task.begin(spelled, may_think);
         task.slot = slot;
         task.phase = if reused == prompt { Phase::Prompted } else { Phase::Prefill };
         let mut counters = lock(&self.shared.counters);
         counters.queue.push(f64::from(task.usage.queue_ms));
-        // What is evaluated is added as it comes: the three always agree, also when a request is cancelled.
-        counters.stats.prompt_tokens += reused as u64;
-        counters.stats.reused_tokens += reused as u64;
+        counters.reuse(reused);
         Step::More
     }
 
@@ -247,8 +264,7 @@ impl Server<'_> {
         let task = &mut self.tasks[index];
         task.usage.evaluated_tokens += evaluated as u32;
         let mut counters = lock(&self.shared.counters);
-        counters.stats.prompt_tokens += evaluated as u64;
-        counters.stats.evaluated_tokens += evaluated as u64;
+        counters.evaluate(evaluated);
         if evaluated < chunk.len() {
             return Step::More;
         }
@@ -298,15 +314,12 @@ impl Server<'_> {
             return Step::Ended(Stop::EndOfText);
         }
         task.usage.generated_tokens += 1;
-        lock(&self.shared.counters).stats.generated_tokens += 1;
+        task.usage.forced_tokens += u32::from(task.is_forced);
+        lock(&self.shared.counters).generate(task.is_forced);
         let bytes = self.vocabulary.pieces().piece(token);
         let forced = bytes.len().min(task.forced.len());
         task.forced.drain(..forced);
         task.said.extend_from_slice(&bytes[forced..]);
-        if task.is_forced {
-            task.usage.forced_tokens += 1;
-            lock(&self.shared.counters).stats.forced_tokens += 1;
-        }
         task.phase = Phase::Chosen(token);
         let Ok(text) = task.text.push(&bytes[forced..]) else {
             return Step::Ended(Stop::EndOfText);

@@ -81,6 +81,12 @@ impl Task {
         self.job.cancelled.get().is_some()
     }
 
+    /// So many tokens of its prompt need no evaluation.
+    pub fn reuse(&mut self, prompt: usize, reused: usize) {
+        self.usage.prompt_tokens = prompt as u32;
+        self.usage.reused_tokens = reused as u32;
+    }
+
     /// Sets out to answer its prompt, now spelled.
     pub fn begin(&mut self, spelled: Spelled, may_think: bool) {
         let sampling = self.job.request.sampling;

@@ -1,0 +1,159 @@
+//! What a prompt holds besides what is typed: the frozen texts round a cursor, cut to fit, and pieces of other files.
+//!
+//! Blocking: it tokenizes and reads ignore files. Does not decide when to freeze anew: who asks does, and whoever reads
+//! ahead of need.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::assist::place::{Held, Place};
+use crate::assist::{Assistant, Rules};
+use crate::completion::Reason;
+use crate::completion::anchor::{Anchor, Windows};
+use crate::context::gather::{self, Source};
+use crate::context::{Context, Snippet};
+use crate::engine::ModelCard;
+use crate::prompt::fit;
+use crate::text::Document;
+use crate::threads::lock;
+
+/// Tokens kept free for what is typed before the anchor is set anew while somebody waits. From half of that on it is set
+/// anew while nobody does.
+const TYPED_TOKENS: u32 = 512;
+/// Tokens kept free for control tokens and healed bytes.
+const MARGIN_TOKENS: u32 = 32;
+/// Bytes that a token stands for at the most, nearly: windows are cut to this before tokens are counted exactly.
+const BYTES_A_TOKEN: usize = 6;
+
+/// A place in one version of a document.
+pub struct Cursor {
+    pub uri: Url,
+    pub document: Arc<Document>,
+    /// Bytes; within the text.
+    pub offset: usize,
+}
+
+/// Which pieces of other files to put before a file.
+pub enum Quote {
+    /// Those that help here, as far as is known now.
+    Anew,
+    /// These, whether they were chosen or not.
+    As(Arc<[Snippet]>, bool),
+}
+
+/// Tokens that may be typed behind an anchor.
+pub fn typed_tokens(card: &ModelCard) -> u32 {
+    TYPED_TOKENS.min(card.context_tokens / 8)
+}
+
+/// Tokens that an answer may have.
+pub fn answer_tokens(rules: &Rules, card: &ModelCard) -> u32 {
+    rules.settings.completion.max_tokens.min(card.context_tokens / 4)
+}
+
+impl Assistant {
+    /// What is to be frozen round a cursor: begun as `old` is where that is possible, so that a model keeps what it has
+    /// read of it.
+    pub(super) fn freeze(
+        &self,
+        at: &Cursor,
+        rules: &Rules,
+        card: &ModelCard,
+        old: Option<&Held>,
+        quote: Quote,
+    ) -> Result<Held, Reason> {
+        let rope = at.document.rope();
+        let shares = shares(rules, card).ok_or(Reason::BudgetPrompt)?;
+        let windows = Windows { head: shares.head * BYTES_A_TOKEN, tail: shares.tail * BYTES_A_TOKEN };
+        let anchor = match old {
+            Some(held) => held.anchor.renewed(rope, at.offset, windows),
+            None => Anchor::new(rope, at.offset, windows),
+        };
+        let anchor = self.fitted(anchor, shares);
+        let (snippets, has_chosen) = match quote {
+            Quote::As(snippets, has_chosen) => (snippets, has_chosen || shares.snippets == 0),
+            Quote::Anew => (self.snippets(at, rules, card), true),
+        };
+        Ok(Held { anchor, snippets, has_chosen, path: rules.model_path(&at.uri).into(), dirty_since: None })
+    }
+
+    /// Keeps what was frozen: only where no edit came meanwhile, which it would not have followed, and no new rules,
+    /// which would have left out some of it. `None` where it was not kept.
+    pub(super) fn place_held<T>(
+        &self,
+        at: &Cursor,
+        rules: &Rules,
+        keep: impl FnOnce(&mut Place) -> T,
+    ) -> Option<T> {
+        // NB: looked at under the lock under which edits are followed.
+        let mut places = lock(&self.places);
+        let now = self.store.snapshot(&at.uri);
+        let is_current = now.is_some_and(|now| Arc::ptr_eq(&now, &at.document))
+            && std::ptr::eq(Arc::as_ptr(&self.rules()), rules);
+        let place = places.of(&at.uri).filter(|_| is_current);
+        place.map(keep)
+    }
+
+    /// Whether a text has at most so many tokens. Counted only where it may have more.
+    pub(super) fn is_within(&self, text: &str, tokens: u32) -> bool {
+        let tokens = tokens as usize;
+        text.len() <= tokens || self.backend.count_tokens(text).is_none_or(|count| count <= tokens)
+    }
+
+    /// Cuts the frozen texts to their shares, by exact counts: once for each anchor.
+    fn fitted(&self, mut anchor: Anchor, shares: fit::Shares) -> Anchor {
+        let mut count = |text: &str| self.backend.count_tokens(text).unwrap_or(text.len());
+        let frozen = anchor.frozen().clone();
+        let head = fit::settle_head(&frozen.head, shares.head, &mut count).len();
+        let tail = fit::keep_start(&frozen.tail, shares.tail, &mut count).len();
+        anchor.narrow(frozen.head.len() - head, tail);
+        anchor
+    }
+
+    /// Pieces of other open files that help here.
+    pub(super) fn snippets(&self, at: &Cursor, rules: &Rules, card: &ModelCard) -> Arc<[Snippet]> {
+        let Some(budget) = shares(rules, card).map(|shares| shares.snippets).filter(|&budget| budget > 0)
+        else {
+            return Arc::from([]);
+        };
+        let others = self.store.all().into_iter().filter(|(uri, _)| *uri != at.uri);
+        // NB: collected before the lock is taken: refusing reads ignore files, and typing waits for that lock.
+        let others: Vec<_> = others.filter(|(uri, _)| rules.permission.refusal(uri).is_none()).collect();
+        let sources: Vec<Source> = {
+            let recent = lock(&self.recent);
+            others
+                .into_iter()
+                .map(|(uri, document)| Source {
+                    path: rules.model_path(&uri),
+                    document,
+                    recency: recent.recency(&uri),
+                })
+                .collect()
+        };
+        let previous = lock(&self.places).of(&at.uri).map(|place| place.context.clone()).unwrap_or_default();
+        let mut count = |snippet: &Snippet| {
+            // The separator before it is a token too.
+            1 + self.backend.count_tokens(&snippet.path).unwrap_or(snippet.path.len())
+                + self.backend.count_tokens(&snippet.text).unwrap_or(snippet.text.len())
+                + 2
+        };
+        let context: Context =
+            gather::gather(&at.document, at.offset, &sources, &previous, budget, &mut count);
+        let snippets = context.snippets.clone().into();
+        // A document that has closed meanwhile needs none.
+        if let Some(place) = lock(&self.places).of(&at.uri) {
+            place.context = context;
+        }
+        snippets
+    }
+}
+
+/// How many tokens each part of a prompt may have; `None` where the context is too small for any.
+fn shares(rules: &Rules, card: &ModelCard) -> Option<fit::Shares> {
+    let reserved = answer_tokens(rules, card) + MARGIN_TOKENS + typed_tokens(card);
+    let budget = card.context_tokens.checked_sub(reserved).filter(|&budget| budget >= 32)?;
+    let context = &rules.settings.context;
+    let wanted = if context.cross_file && card.quotes { context.max_tokens as usize } else { 0 };
+    Some(fit::shares(budget as usize, wanted))
+}

@@ -1,0 +1,188 @@
+//! What is done while nobody asks: reading where the cursor rests. Through the whole server, by a backend that says what it is told, on a clock that moves only when nothing else does.
+
+#[path = "support/server.rs"]
+#[expect(dead_code, reason = "tests/edge.rs uses the rest")]
+mod server;
+
+use std::time::Duration;
+
+use codesage::engine::scripted::{Script, ScriptedBackend};
+use codesage::prompt::Fill;
+use serde_json::{Value, json};
+use server::TestServer;
+
+const URI: &str = "file:///project/notes.txt";
+const INLINE: &str = "textDocument/inlineCompletion";
+
+fn client(completion: Value) -> Value {
+    json!({
+        "capabilities": {
+            "general": { "positionEncodings": ["utf-8"] },
+            "textDocument": { "inlineCompletion": {} },
+        },
+        "initializationOptions": { "completion": completion },
+    })
+}
+
+async fn start(completion: Value) -> TestServer {
+    let backend = ScriptedBackend::default();
+    backend.always(Script::text(".get()\n"));
+    TestServer::start_with(client(completion), backend).await
+}
+
+fn place(line: usize, character: usize) -> Value {
+    json!({ "line": line, "character": character })
+}
+
+/// A question that the editor asks by itself: the first says so.
+fn at(position: &Value) -> Value {
+    json!({ "textDocument": { "uri": URI }, "position": position, "context": { "triggerKind": 2 } })
+}
+
+async fn ask(server: &mut TestServer, position: &Value) -> Vec<String> {
+    let reply = server.call(INLINE, at(position)).await;
+    let items = reply["result"]["items"].as_array().expect("a list, always");
+    items.iter().map(|item| item["insertText"].as_str().expect("plain text").to_owned()).collect()
+}
+
+async fn sleep(milliseconds: u64) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+/// What was read to be warm, each as `snippets: before the cursor¦behind it`.
+fn warmed(server: &TestServer) -> Vec<String> {
+    let show = |fill: Fill| {
+        let snippets: String = fill.snippets.iter().map(|snippet| format!("{}: ", snippet.path)).collect();
+        format!("{snippets}{}{}¦{}", fill.head, fill.typed, fill.tail)
+    };
+    server.backend.warmed().into_iter().map(show).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_opened_is_read_once_and_then_nothing_runs() {
+    let mut server = start(json!({})).await;
+    server.open(URI, "plaintext", "one\ntwo\n").await;
+    sleep(290).await;
+    assert_eq!(warmed(&server), [""; 0]);
+    sleep(20).await;
+    assert_eq!(warmed(&server), ["one\ntwo\n¦"]);
+    // An hour later.
+    sleep(3_600_000).await;
+    assert_eq!(warmed(&server).len(), 1);
+    // What is asked goes on from what was read.
+    ask(&mut server, &place(2, 0)).await;
+    let asked = server.backend.prompts().pop().expect("a question");
+    let read = server.backend.warmed().pop().expect("something was read");
+    assert_eq!((&asked.head, &asked.tail, &asked.snippets), (&read.head, &read.tail, &read.snippets));
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_a_pause() {
+    let mut server = start(json!({})).await;
+    server.open(URI, "plaintext", "one\n").await;
+    for key in 0..10 {
+        sleep(250).await;
+        server.insert(URI, 2 + key, &place(0, 3 + key as usize), "x").await;
+        assert_eq!(warmed(&server), [""; 0]);
+    }
+    sleep(310).await;
+    assert_eq!(warmed(&server), ["onexxxxxxxxxx¦\n"]);
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_text_by_itself_and_then_with_other_files() {
+    let mut server = start(json!({})).await;
+    let other = "/// Turns all of them round.\npub fn frobnicate_widgets(list: &mut Vec<Widget>, times: usize) -> Total {\n    \
+                 for widget in list.iter_mut() {\n        widget.turn(times);\n    }\n    Total::of(list)\n}\n";
+    server.open("file:///project/other.rs", "rust", other).await;
+    let text = "fn main() {\n    let mut all = vec![];\n    frobnicate_widgets(&mut all, 2);\n}\n";
+    server.open(URI, "rust", text).await;
+    sleep(310).await;
+    assert_eq!(warmed(&server), [format!("{text}¦"), format!("other.rs: {text}¦")]);
+    ask(&mut server, &place(4, 0)).await;
+    assert_eq!(server.backend.prompts().pop().expect("a question").snippets.len(), 1);
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_completed_is_not_read() {
+    let off = json!({ "enabled": false });
+    let language = json!({ "disabledLanguages": ["plaintext"] });
+    let cases =
+        [(json!({ "warmUp": false }), URI), (off, URI), (language, URI), (json!({}), "file:///project/.env")];
+    for (completion, uri) in cases {
+        let mut server = start(completion.clone()).await;
+        server.open(uri, "plaintext", "one\ntwo\n").await;
+        server.notify("codesage/didFocus", json!({ "textDocument": { "uri": uri } })).await;
+        sleep(1000).await;
+        assert_eq!(warmed(&server), [""; 0], "{completion} {uri}");
+        server.finish().await;
+    }
+}
+
+/// A client that asks for actions wherever the cursor rests tells where it is.
+#[tokio::test(start_paused = true)]
+async fn a_settled_caret_is_read_and_the_old_place_serves_meanwhile() {
+    let mut server = start(json!({})).await;
+    let text: String = (0..40).map(|line| format!("line {line}\n")).collect();
+    server.open(URI, "plaintext", &text).await;
+    sleep(400).await;
+    let resting = |line: usize| {
+        let range = json!({ "start": place(line, 4), "end": place(line, 4) });
+        let context = json!({ "diagnostics": [], "triggerKind": 2 });
+        json!({ "textDocument": { "uri": URI }, "range": range, "context": context })
+    };
+    server.call("textDocument/codeAction", resting(3)).await;
+    sleep(200).await;
+    server.call("textDocument/codeAction", resting(5)).await;
+    sleep(310).await;
+    let read = warmed(&server);
+    assert_eq!(read.len(), 2, "where the cursor only passed nothing is read: {read:?}");
+    assert!(read[1].starts_with("line 0\n") && read[1].contains("line 4\nline¦ 5\nline 6\n"), "{}", read[1]);
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn much_typed_text_is_frozen_when_nothing_is_asked() {
+    let mut server = start(json!({})).await;
+    server.open(URI, "plaintext", "one\n").await;
+    ask(&mut server, &place(1, 0)).await;
+    // Four bytes are a token here.
+    let lines: String = (0..30).map(|line| format!("line {line} {line}\n")).collect();
+    server.insert(URI, 2, &place(1, 0), &lines).await;
+    ask(&mut server, &place(31, 0)).await;
+    let typed = |server: &TestServer| server.backend.prompts().pop().expect("a question").typed.len();
+    assert_eq!(typed(&server), lines.len(), "typing waits for nothing to be read");
+    sleep(400).await;
+    server.insert(URI, 3, &place(31, 0), "x").await;
+    ask(&mut server, &place(31, 1)).await;
+    assert_eq!(typed(&server), 1, "{:?}", warmed(&server));
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_looked_at_again_is_read_again() {
+    let mut server = start(json!({})).await;
+    for uri in [URI, "file:///project/other.txt"] {
+        server.open(uri, "plaintext", &format!("{uri}\n")).await;
+        sleep(400).await;
+    }
+    server.notify("codesage/didFocus", json!({ "textDocument": { "uri": URI } })).await;
+    sleep(310).await;
+    assert_eq!(warmed(&server).last(), Some(&format!("{URI}\n¦")));
+    server.finish().await;
+}
+
+/// The other switch: each key is a question of its own then.
+#[tokio::test(start_paused = true)]
+async fn each_key_asks_where_typing_along_is_switched_off() {
+    let mut server = start(json!({ "warmUp": false, "typeThrough": false })).await;
+    server.open(URI, "plaintext", "a = b").await;
+    assert_eq!(ask(&mut server, &place(0, 5)).await, [".get()"]);
+    server.insert(URI, 2, &place(0, 5), ".").await;
+    ask(&mut server, &place(0, 6)).await;
+    assert_eq!(server.backend.prompts().len(), 2);
+    server.finish().await;
+}
