@@ -3,9 +3,10 @@
 //! [`Assistant`] is the session's brain: the documents, the settings, the model, and what was suggested where. What
 //! the editor tells it (`open`, `change`, `close`) is synchronous and quick, because it is told on the transport
 //! task; what takes time (`complete`) is a future whose work happens on blocking threads and on the engine's own.
-//! What a model writes belongs to the document (`run`); what is done while nobody asks is in `warm`.
+//! What a model writes belongs to the document (`run`); what is done while nobody asks is in `warm` and `ahead`.
 
 pub mod act;
+mod ahead;
 pub mod complete;
 mod diary;
 mod freeze;

@@ -57,6 +57,8 @@ pub struct CompletionSettings {
     pub type_through: bool,
     /// The text round the cursor is read before anything is asked for.
     pub warm_up: bool,
+    /// The suggestion behind the one that is shown is made before that is accepted.
+    pub speculate: bool,
 }
 
 /// `completion.menu`: items in `textDocument/completion`.
@@ -163,6 +165,7 @@ impl Default for Settings {
                 min_confidence: -0.5,
                 type_through: true,
                 warm_up: true,
+                speculate: true,
             },
             context: ContextSettings { cross_file: true, max_tokens: 1024, ignore: Vec::new() },
             edits: EditSettings { format: EditFormat::Auto, max_region_tokens: 2048, confirm: Confirm::Auto },

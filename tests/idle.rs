@@ -1,4 +1,5 @@
-//! What is done while nobody asks: reading where the cursor rests. Through the whole server, by a backend that says what it is told, on a clock that moves only when nothing else does.
+//! What is done while nobody asks: reading where the cursor rests, and making what comes when a suggestion is accepted.
+//! Through the whole server, by a backend that says what it is told, on a clock that moves only when nothing else does.
 
 #[path = "support/server.rs"]
 #[expect(dead_code, reason = "tests/edge.rs uses the rest")]
@@ -6,6 +7,7 @@ mod server;
 
 use std::time::Duration;
 
+use codesage::engine::Backend;
 use codesage::engine::scripted::{Script, ScriptedBackend};
 use codesage::prompt::Fill;
 use serde_json::{Value, json};
@@ -47,6 +49,10 @@ async fn ask(server: &mut TestServer, position: &Value) -> Vec<String> {
 
 async fn sleep(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+}
+
+async fn stats(server: &mut TestServer) -> Value {
+    server.call("codesage/stats", Value::Null).await["result"]["completion"].clone()
 }
 
 /// What was read to be warm, each as `snippets: before the cursor¦behind it`.
@@ -146,7 +152,7 @@ async fn a_settled_caret_is_read_and_the_old_place_serves_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn much_typed_text_is_frozen_when_nothing_is_asked() {
-    let mut server = start(json!({})).await;
+    let mut server = start(json!({ "speculate": false })).await;
     server.open(URI, "plaintext", "one\n").await;
     ask(&mut server, &place(1, 0)).await;
     // Four bytes are a token here.
@@ -175,10 +181,136 @@ async fn a_file_that_is_looked_at_again_is_read_again() {
     server.finish().await;
 }
 
-/// The other switch: each key is a question of its own then.
+/// The editor inserts what is shown.
+async fn accept(server: &mut TestServer, version: i64, position: &mut usize, text: &str) {
+    server.insert(URI, version, &place(0, *position), text).await;
+    *position += text.len();
+}
+
+#[tokio::test(start_paused = true)]
+async fn accept_accept_accept_asks_no_model() {
+    let mut server = start(json!({ "warmUp": false })).await;
+    for text in [" + first\n", " + second\n", " + third\n"] {
+        server.backend.say_ahead(Script::text(text).slowly(Duration::from_millis(5)));
+    }
+    server.open(URI, "plaintext", "a = b").await;
+    let mut column = 5;
+    let mut shown = ask(&mut server, &place(0, column)).await;
+    for (n, expected) in [".get()", " + first", " + second", " + third"].into_iter().enumerate() {
+        assert_eq!(shown, [expected]);
+        // A moment to look at it.
+        sleep(50).await;
+        let calls = server.backend.stats().decode_calls;
+        accept(&mut server, 2 + n as i64, &mut column, expected).await;
+        let asked = server.call(INLINE, at(&place(0, column))).await;
+        shown = asked["result"]["items"].as_array().into_iter().flatten().map(text_of).collect();
+        if n < 3 {
+            assert_eq!(server.backend.stats().decode_calls, calls, "after {expected}");
+            assert_eq!(server.backend.prompts().len(), 1);
+        }
+    }
+    let ahead: Vec<_> =
+        server.backend.ahead().into_iter().map(|fill| fill.head.to_string() + &fill.typed).collect();
+    assert_eq!(ahead[..2], ["a = b.get()", "a = b.get() + first"]);
+    let stats = stats(&mut server).await;
+    assert_eq!((&stats["speculationHits"], &stats["generations"]), (&json!(3), &json!(2)), "{stats}");
+    server.finish().await;
+}
+
+fn text_of(item: &Value) -> String {
+    item["insertText"].as_str().expect("plain text").to_owned()
+}
+
+/// Accepted before it is made: whoever asks waits for the rest, and no more.
+#[tokio::test(start_paused = true)]
+async fn what_is_accepted_in_haste_is_waited_for() {
+    let mut server = start(json!({ "warmUp": false })).await;
+    server.backend.say_ahead(Script::text(" + something_long\n").slowly(Duration::from_millis(50)));
+    server.open(URI, "plaintext", "a = b").await;
+    let mut column = 5;
+    assert_eq!(ask(&mut server, &place(0, column)).await, [".get()"]);
+    sleep(60).await;
+    // Typed in part, accepted in part.
+    accept(&mut server, 2, &mut column, ".").await;
+    assert_eq!(ask(&mut server, &place(0, column)).await, ["get()"]);
+    accept(&mut server, 3, &mut column, "get()").await;
+    assert_eq!(ask(&mut server, &place(0, column)).await, [" + something_long"]);
+    assert_eq!(server.backend.prompts().len(), 1);
+    let stats = stats(&mut server).await;
+    assert_eq!((&stats["typeThroughHits"], &stats["speculationHits"]), (&json!(1), &json!(1)), "{stats}");
+    server.finish().await;
+}
+
+/// Each row: what happens while text is made ahead, and whether it goes on.
+#[tokio::test(start_paused = true)]
+async fn what_is_made_ahead_ends_with_the_first_thing_that_says_otherwise() {
+    for (what, goes_on) in [
+        ("nothing", true),
+        ("typed along", true),
+        ("typed otherwise", false),
+        ("asked elsewhere", false),
+        ("closed", false),
+    ] {
+        let mut server = start(json!({ "warmUp": false })).await;
+        let endless: String = (0..40).map(|n| format!(" + {n:04}")).collect();
+        server.backend.say_ahead(Script::text(&endless).slowly(Duration::from_millis(20)));
+        server.open(URI, "plaintext", "a = b").await;
+        assert_eq!(ask(&mut server, &place(0, 5)).await, [".get()"]);
+        sleep(110).await;
+        match what {
+            "typed along" => server.insert(URI, 2, &place(0, 5), ".g").await,
+            "typed otherwise" => server.insert(URI, 2, &place(0, 5), ".x").await,
+            "asked elsewhere" => {
+                let other = json!({ "uri": "file:///project/other.txt", "languageId": "plaintext", "version": 1, "text": "c = d" });
+                server.notify("textDocument/didOpen", json!({ "textDocument": other })).await;
+                let mut params = at(&place(0, 5));
+                params["textDocument"] = json!({ "uri": "file:///project/other.txt" });
+                server.call(INLINE, params).await;
+            }
+            "closed" => {
+                server.notify("textDocument/didClose", json!({ "textDocument": { "uri": URI } })).await
+            }
+            _ => {}
+        }
+        sleep(30).await;
+        let before = server.backend.stats().generated_tokens;
+        sleep(200).await;
+        let more = server.backend.stats().generated_tokens - before;
+        assert_eq!(more > 1, goes_on, "{what}: {more} more");
+        server.finish().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_types_on_does_not_look() {
+    let mut server = start(json!({ "warmUp": false })).await;
+    server.open(URI, "plaintext", "a = b").await;
+    for key in 0..8 {
+        server.insert(URI, 2 + key, &place(0, 5 + key as usize), "x").await;
+        assert_eq!(ask(&mut server, &place(0, 6 + key as usize)).await, [".get()"]);
+        // The first key tells nothing of how fast the others come.
+        sleep(100).await;
+        assert!(server.backend.ahead().len() <= 1, "after key {key}");
+    }
+    sleep(400).await;
+    assert_eq!(server.backend.ahead().len(), 2);
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_made_ahead_where_that_is_switched_off() {
+    let mut server = start(json!({ "warmUp": false, "speculate": false })).await;
+    server.open(URI, "plaintext", "a = b").await;
+    assert_eq!(ask(&mut server, &place(0, 5)).await, [".get()"]);
+    sleep(1000).await;
+    assert!(server.backend.ahead().is_empty());
+    server.finish().await;
+}
+
+/// The third switch: each key is a question of its own then.
 #[tokio::test(start_paused = true)]
 async fn each_key_asks_where_typing_along_is_switched_off() {
-    let mut server = start(json!({ "warmUp": false, "typeThrough": false })).await;
+    let mut server = start(json!({ "warmUp": false, "speculate": false, "typeThrough": false })).await;
     server.open(URI, "plaintext", "a = b").await;
     assert_eq!(ask(&mut server, &place(0, 5)).await, [".get()"]);
     server.insert(URI, 2, &place(0, 5), ".").await;

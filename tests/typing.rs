@@ -56,7 +56,7 @@ impl Editor {
 
     /// Computes only when asked.
     fn without_idle_work() -> Self {
-        Self::start(json!({ "warmUp": false }))
+        Self::start(json!({ "warmUp": false, "speculate": false }))
     }
 
     fn open(&mut self, uri: &str, text: &str) {
@@ -286,7 +286,7 @@ fn accepting_costs_next_to_nothing() {
 /// The person jumps between three files, and on.
 #[test]
 fn back_in_one_of_the_last_three_files() {
-    for completion in [json!({ "warmUp": false }), json!({})] {
+    for completion in [json!({ "warmUp": false, "speculate": false }), json!({})] {
         let mut editor = Editor::start(completion.clone());
         let names = ["one", "two", "three"].map(|name| format!("file:///home/me/project/{name}.txt"));
         let text = |n: usize| {
@@ -310,7 +310,7 @@ fn back_in_one_of_the_last_three_files() {
 
 #[test]
 fn the_first_suggestion_evaluates_what_was_not_read_yet() {
-    let mut editor = Editor::start(json!({}));
+    let mut editor = Editor::start(json!({ "speculate": false }));
     let (before, behind) = small();
     let text = format!("{before}\n{behind}");
     editor.open(URI, &text);
@@ -327,7 +327,7 @@ fn the_first_suggestion_evaluates_what_was_not_read_yet() {
 /// Much was typed: the texts are frozen anew while nobody asks, and what is typed then is little again.
 #[test]
 fn what_is_held_is_renewed_beside_what_serves() {
-    let mut editor = Editor::start(json!({}));
+    let mut editor = Editor::start(json!({ "speculate": false }));
     let (before, behind) = small();
     editor.open(URI, &format!("{before}\n{behind}"));
     editor.rest(before.len());
@@ -349,7 +349,7 @@ fn what_is_held_is_renewed_beside_what_serves() {
 #[test]
 fn typing_along_a_running_text_reads_nothing() {
     // It counts from a to z.
-    let mut editor = Editor::start_with(&TinyModel::slow(), json!({ "warmUp": false }));
+    let mut editor = Editor::start_with(&TinyModel::slow(), json!({ "warmUp": false, "speculate": false }));
     let (before, behind) = small();
     editor.open(URI, &format!("{before}\n{behind}"));
     let at = before.len();
@@ -364,5 +364,30 @@ fn typing_along_a_running_text_reads_nothing() {
     assert_eq!(editor.counter("evaluatedTokens"), evaluated);
     assert_eq!(editor.server.stats()["completion"]["generations"], 1);
     editor.server.reply(first);
+    editor.server.finish();
+}
+
+/// Suggestions accepted in a row, each made while the one before it was looked at.
+#[test]
+fn accept_accept_accept_decodes_nothing() {
+    let model = TinyModel::scripted(&[(" ", "abcd\nefgh\nijkl\nmnop\n")]);
+    let mut editor = Editor::start_with(&model, json!({ "warmUp": false }));
+    editor.open(URI, "x = \n");
+    let mut at = 4;
+    let mut shown = editor.ask(at).1;
+    for (n, expected) in [(1, "abcd"), (2, "\nefgh"), (3, "\nijkl"), (4, "\nmnop")] {
+        assert_eq!(shown.as_deref(), Some(expected), "{n}");
+        editor.server.until(|stats| stats["completion"]["speculations"].as_u64() >= Some(n));
+        editor.edit(at..at, expected);
+        at += expected.len();
+        if n < 4 {
+            shown = editor.ask(at).1;
+            let hits = editor.server.stats()["completion"]["speculationHits"].clone();
+            assert_eq!(hits, n, "after {expected:?}");
+            // What decodes by then is made for the next one.
+            let asked = editor.server.stats()["completion"]["generations"].clone();
+            assert_eq!(asked, 1, "after {expected:?}");
+        }
+    }
     editor.server.finish();
 }

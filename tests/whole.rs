@@ -41,7 +41,7 @@ fn with_inline() -> Value {
 /// A server that computes only when it is asked, so that its counters say what asking costs.
 fn start_without_idle_work(model: Option<&Path>) -> Process {
     let mut server = Process::spawn(model);
-    let options = json!({ "completion": { "warmUp": false } });
+    let options = json!({ "completion": { "warmUp": false, "speculate": false } });
     let params = json!({
         "processId": null, "rootUri": null, "capabilities": with_inline(), "initializationOptions": options,
     });

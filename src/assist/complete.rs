@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use crate::assist::ahead::Shown;
 use crate::assist::place::{Asker, Place, Turn};
 use crate::assist::prepare::{Prepared, Question, Ready, is_doubtful};
 use crate::assist::run::{Listener, Made, Purpose, Start};
@@ -69,9 +70,13 @@ impl Assistant {
     }
 
     /// Answers one question of one of a client's methods. Where both ask at the same place of the same text, both are
-    /// answered, by one generation.
+    /// answered, by one generation. While the answer is looked at, what may come behind it is made.
     pub async fn complete_for(self: &Arc<Self>, asker: Asker, ask: Ask) -> Answer {
-        self.complete_once(asker, &ask).await.0
+        let (answer, shown) = self.complete_once(asker, &ask).await;
+        if let Some((shaped, origin)) = shown {
+            self.look_ahead(Shown { uri: ask.uri, document: ask.document, shaped, origin });
+        }
+        answer
     }
 
     async fn complete_once(self: &Arc<Self>, asker: Asker, ask: &Ask) -> (Answer, Option<(Shaped, Origin)>) {

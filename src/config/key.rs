@@ -112,6 +112,12 @@ pub static KEYS: &[Key] = &[
         field: Field::Flag(|s| &mut s.completion.warm_up),
     },
     Key {
+        name: "completion.speculate",
+        meaning: "write what may follow a suggestion while you look at it, so that accepting it shows more at once; \
+                  `false` for a machine that computes only when asked",
+        field: Field::Flag(|s| &mut s.completion.speculate),
+    },
+    Key {
         name: "context.crossFile",
         meaning: "read other open files for context",
         field: Field::Flag(|s| &mut s.context.cross_file),
