@@ -7,8 +7,8 @@ mod server;
 
 use std::time::Duration;
 
-use codesage::engine::Backend;
 use codesage::engine::scripted::{Script, ScriptedBackend};
+use codesage::engine::{Backend, ModelState};
 use codesage::prompt::Fill;
 use serde_json::{Value, json};
 use server::TestServer;
@@ -80,6 +80,20 @@ async fn what_is_opened_is_read_once_and_then_nothing_runs() {
     let asked = server.backend.prompts().pop().expect("a question");
     let read = server.backend.warmed().pop().expect("something was read");
     assert_eq!((&asked.head, &asked.tail, &asked.snippets), (&read.head, &read.tail, &read.snippets));
+    server.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_opened_while_the_model_loads_is_read_when_it_is_there() {
+    let mut server = start(json!({})).await;
+    let ready = server.backend.watch().borrow().clone();
+    server.backend.set_state(ModelState::Loading { fraction: 0.5 });
+    server.open(URI, "plaintext", "one\n").await;
+    sleep(10_000).await;
+    assert_eq!(warmed(&server), [""; 0]);
+    server.backend.set_state(ready);
+    sleep(10).await;
+    assert_eq!(warmed(&server), ["one\n¦"]);
     server.finish().await;
 }
 
