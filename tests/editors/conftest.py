@@ -1,0 +1,124 @@
+"""Fixtures: an editor of each kind, the server, its models; and the table of what was seen to work.
+
+An editor that cannot be had is skipped by name, never passed. `--results FILE` writes what each editor did, as
+`table.py` puts it into the README.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+import editor as driver
+import scripted_model
+from installed import Installed, binary, editors
+
+#: What the scripted model says after an opened block, and after `=`.
+BLOCK = "\n    log(prices)\n    return one(alpha)"
+VALUE = "beta(one, two)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--results", type=Path, help="write feature, editor, version and result as JSON")
+    parser.addoption("--pictures", type=Path, help="write a picture of each editor into this folder")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "feature(name): the row of the README's table that a test fills")
+    config.addinivalue_line("markers", "only(family): the kind of editor that a test is for")
+    config.stash[_RESULTS] = []
+
+
+_RESULTS = pytest.StashKey[list[dict[str, str]]]()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "installed" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("only")
+        wanted = [one for one in editors() if not only or one.family in only.args]
+        metafunc.parametrize("installed", wanted, ids=str)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()
+    feature = item.get_closest_marker("feature")
+    installed = getattr(item, "callspec", None) and item.callspec.params.get("installed")
+    over = report.when == "call" or (report.when == "setup" and report.outcome != "passed")
+    if feature and installed and over:
+        why = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+        item.config.stash[_RESULTS].append(
+            {
+                "feature": feature.args[0],
+                "editor": installed.name,
+                "version": installed.version,
+                "tier": str(installed.tier),
+                "result": report.outcome,
+                "why": why.removeprefix("Skipped: "),
+            }
+        )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--results")
+    if path:
+        path.write_text(json.dumps(session.config.stash[_RESULTS], indent=1) + "\n")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for one in editors():
+        if one.missing:
+            terminalreporter.write_line(f"tier {one.tier}, {one.name}: SKIPPED, {one.missing}")
+        else:
+            terminalreporter.write_line(f"tier {one.tier}, {one.name}: {one.version}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = binary()
+    if found is None:
+        pytest.skip("there is no server: set CODESAGE, or build target/ci/codesage")
+    # The built-in model is unpacked once for all tests.
+    os.environ.setdefault("CODESAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+    return found
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models that say what they are told to: `fill`, `rewrite`, `prose` and `endless`."""
+    folder = tmp_path_factory.mktemp("models")
+    scripted_model.scripted(folder / "fill.gguf", {":": BLOCK + "\n", "=": f" {VALUE}"})
+    rewritten = "def total(prices):\n    return sum(prices)\n<<<AI_EDIT_END>>>"
+    scripted_model.scripted(folder / "rewrite.gguf", {"\n": rewritten})
+    scripted_model.scripted(folder / "prose.gguf", {"\n": "It adds the prices and gives the sum."})
+    scripted_model.counting(folder / "endless.gguf", layers=24)
+    return folder
+
+
+Start = Callable[..., driver.Editor]
+
+
+@pytest.fixture
+def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts the editor with a model (none: the built-in one), and closes it afterwards."""
+    if installed.missing:
+        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
+    started: list[driver.Editor] = []
+
+    def begin(name: str, text: str, model: str | None = "fill") -> driver.Editor:
+        path = models / f"{model}.gguf" if model else None
+        one = driver.start(installed, tmp_path, server, path)
+        started.append(one)
+        one.write(name, text)
+        one.open(name)
+        one.until_ready()
+        return one
+
+    yield begin
+    for one in started:
+        one.close()

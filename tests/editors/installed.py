@@ -1,0 +1,97 @@
+"""Which editors there are on this machine, and which there are not, and why.
+
+An editor of the system is found on the PATH. A newer one is looked for in `target/editors/NAME`, where `get-editor.sh`
+unpacks it. Versions are asked for, never pinned.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+UNPACKED = Path(os.environ.get("CODESAGE_EDITORS", REPOSITORY / "target" / "editors"))
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An editor of this machine, or the place of one that is missing."""
+
+    #: As the results name it.
+    name: str
+    #: `neovim` or `vim`.
+    family: str
+    #: 1: the distribution's; 2: newer, unpacked beside the system; 4: with a plugin that the environment names.
+    tier: int
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+    version: str = ""
+    #: Why it cannot be had; empty where it can.
+    missing: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def at_least(self, *version: int) -> bool:
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3]) >= version
+
+
+def binary() -> Path | None:
+    """The server under test: `CODESAGE`, or what `cargo build --profile ci` made."""
+    named = os.environ.get("CODESAGE")
+    path = Path(named) if named else REPOSITORY / "target" / "ci" / "codesage"
+    return path.resolve() if path.is_file() else None
+
+
+def vim_lsp() -> Path | None:
+    """The checkout of vim-lsp that `CODESAGE_VIM_LSP` names."""
+    named = os.environ.get("CODESAGE_VIM_LSP")
+    return Path(named).resolve() if named and (Path(named) / "plugin" / "lsp.vim").is_file() else None
+
+
+def editors() -> list[Installed]:
+    return [
+        _system("Neovim (system)", "neovim", "nvim"),
+        _unpacked("Neovim (stable)", "neovim", "nvim-stable", "nvim", "nvim/runtime"),
+        _unpacked("Neovim (current)", "neovim", "nvim-current", "nvim", "nvim/runtime"),
+        _with_vim_lsp(_system("Vim (system)", "vim", "vim")),
+        _with_vim_lsp(_unpacked("Vim (current)", "vim", "vim-current", "vim.basic", "vim/vim[0-9]*")),
+    ]
+
+
+def _system(name: str, family: str, program: str) -> Installed:
+    path = shutil.which(program)
+    if path is None:
+        return Installed(name, family, 1, missing=f"no `{program}` on the PATH")
+    return _asked(name, family, 1, (path,), {})
+
+
+def _unpacked(name: str, family: str, folder: str, program: str, runtime: str) -> Installed:
+    prefix = UNPACKED / folder
+    found = sorted((prefix / "usr" / "share").glob(runtime))
+    if not (prefix / "run").is_file() or not found:
+        return Installed(name, family, 2, missing=f"{prefix} is not there; tests/editors/get-editor.sh {folder} gets it")
+    return _asked(name, family, 2, (str(prefix / "run"), program), {"VIMRUNTIME": str(found[-1])})
+
+
+def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environment: dict[str, str]) -> Installed:
+    said = subprocess.run(
+        [*command, "--version"], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+    ).stdout
+    number = re.search(r"(?:NVIM v|IMproved )([\d.]+)", said)
+    patches = re.search(r"Included patches: (?:\d+-)?(\d+)", said)
+    if not number:
+        return Installed(name, family, tier, missing=f"`{' '.join(command)} --version` says no version")
+    version = number.group(1) + (f".{patches.group(1)}" if patches and family == "vim" else "")
+    return Installed(name, family, tier, command, environment, version)
+
+
+def _with_vim_lsp(vim: Installed) -> Installed:
+    if vim.missing or vim_lsp():
+        return vim
+    why = "CODESAGE_VIM_LSP does not name a checkout of vim-lsp"
+    return Installed(vim.name, vim.family, vim.tier, version=vim.version, missing=why)
