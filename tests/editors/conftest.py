@@ -90,12 +90,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models that say what they are told to: `fill`, `rewrite`, `prose` and `endless`."""
+    """Models that say what they are told to: `fill`, `rewrite`, `prose`, `picture` and `endless`."""
     folder = tmp_path_factory.mktemp("models")
     scripted_model.scripted(folder / "fill.gguf", {":": BLOCK + "\n", "=": f" {VALUE}"})
     rewritten = "def total(prices):\n    return sum(prices)\n<<<AI_EDIT_END>>>"
     scripted_model.scripted(folder / "rewrite.gguf", {"\n": rewritten})
     scripted_model.scripted(folder / "prose.gguf", {"\n": "It adds the prices and gives the sum."})
+    body = "\n        # What it all comes to.\n        return sum(self.prices)\n"
+    scripted_model.scripted(folder / "picture.gguf", {":": body})
     scripted_model.counting(folder / "endless.gguf", layers=24)
     return folder
 
@@ -110,11 +112,14 @@ def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> I
         pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
     started: list[driver.Editor] = []
 
-    def begin(name: str, text: str, model: str | None = "fill") -> driver.Editor:
+    def begin(name: str, text: str, model: str | None = "fill", menu: bool = False) -> driver.Editor:
         path = models / f"{model}.gguf" if model else None
         one = driver.start(installed, tmp_path, server, path)
         started.append(one)
         one.write(name, text)
+        one.configure(menu=menu)
+        if menu:
+            one.write("codesage.toml", '[completion]\nmenu = "on"\n')
         one.open(name)
         one.until_ready()
         return one

@@ -16,6 +16,8 @@ from terminal import DEADLINE, Terminal, home, wait_until
 #: The keys that the tests' own configuration asks for.
 ACCEPT, WORD, LINE, NEXT, DISMISS = "\t", "\x06", "\x0c", "\x02", "\x05"
 ESCAPE, ENTER = "\x1b", "\r"
+#: The next item of a menu, and yes.
+TAKE_ITEM = "\x0e\x19"
 
 
 class Editor:
@@ -91,6 +93,10 @@ class Editor:
 
     # What each does in its own way.
 
+    def configure(self, text: str | None = None, menu: bool = False) -> None:
+        """Writes the person's configuration: this text, or one with the keys above."""
+        raise NotImplementedError
+
     def open(self, name: str) -> None:
         raise NotImplementedError
 
@@ -108,6 +114,13 @@ class Editor:
 
     def cursor(self) -> tuple[int, int]:
         """Line and byte, both from 1."""
+        raise NotImplementedError
+
+    def menu_is_open(self) -> bool:
+        raise NotImplementedError
+
+    def show_status(self) -> None:
+        """Puts the status of CodeSage into the statusline, between brackets."""
         raise NotImplementedError
 
 
@@ -133,12 +146,27 @@ vim.g.codesage = {{
 }}
 require('codesage').enable()
 """
+    #: Suggestions as items of the menu, and no ghost text.
+    MENU = """
+vim.g.codesage = { ghost = false }
+vim.o.completeopt = 'menuone,noselect'
+vim.api.nvim_create_autocmd('FileType', { callback = function() vim.bo.omnifunc = 'v:lua.vim.lsp.omnifunc' end })
+if vim.lsp.completion then
+  vim.api.nvim_create_autocmd('LspAttach', { callback = function(event)
+    vim.lsp.completion.enable(true, event.data.client_id, event.buf)
+  end })
+end
+"""
 
-    def configure(self, text: str | None = None) -> None:
+    def configure(self, text: str | None = None, menu: bool = False) -> None:
         config = Path(self.environment["XDG_CONFIG_HOME"]) / "nvim"
         config.mkdir(parents=True, exist_ok=True)
         plugin = str(REPOSITORY / "editors" / "nvim")
-        (config / "init.lua").write_text(self.CONFIGURATION.format(plugin=plugin) if text is None else text)
+        text = self.CONFIGURATION.format(plugin=plugin) if text is None else text
+        if menu:
+            before, enable = text.rsplit("require", 1)
+            text = before + self.MENU + "require" + enable
+        (config / "init.lua").write_text(text)
 
     def open(self, name: str) -> None:
         if not (Path(self.environment["XDG_CONFIG_HOME"]) / "nvim").exists():
@@ -217,6 +245,12 @@ require('codesage').enable()
             """)
         )
 
+    def menu_is_open(self) -> bool:
+        return bool(self.free().eval("pumvisible()"))
+
+    def show_status(self) -> None:
+        self.lua("vim.o.laststatus = 2; vim.o.statusline = \"[%{%v:lua.require'codesage'.status()%}]\"")
+
     def server_parent(self) -> int:
         return int(self.free().eval("getpid()"))
 
@@ -240,7 +274,7 @@ set runtimepath^={vim_lsp}
 set runtimepath^={plugin}
 filetype plugin indent on
 syntax on
-imap <Tab> <Plug>(codesage-accept)
+imap <expr> <Tab> codesage#is_shown() ? "\\<Plug>(codesage-accept)" : "\\<Tab>"
 imap <C-f> <Plug>(codesage-accept-word)
 imap <C-l> <Plug>(codesage-accept-line)
 imap <C-b> <Plug>(codesage-next)
@@ -255,10 +289,12 @@ imap <C-e> <Plug>(codesage-dismiss)
         self.number = 0
         self.buffer = ""
 
-    def configure(self, text: str | None = None) -> None:
+    def configure(self, text: str | None = None, menu: bool = False) -> None:
         if text is None:
             plugin = REPOSITORY / "editors" / "vim"
             text = self.CONFIGURATION.format(vim_lsp=vim_lsp(), plugin=plugin)
+        if menu:
+            text += "let g:codesage_ghost = 0\nset completeopt=menuone,noselect\n"
         (self.folder / ".vimrc").write_text(text)
 
     def open(self, name: str) -> None:
@@ -303,6 +339,12 @@ imap <C-e> <Plug>(codesage-dismiss)
 
     def is_ready(self) -> bool:
         return self.eval("exists('*codesage#is_ready') && codesage#is_ready()") in (1, True)
+
+    def menu_is_open(self) -> bool:
+        return bool(self.eval("pumvisible()"))
+
+    def show_status(self) -> None:
+        self.eval("execute('set laststatus=2 statusline=[%{codesage#status()}]')")
 
     def server_parent(self) -> int:
         return int(self.eval("getpid()"))  # type: ignore[call-overload]

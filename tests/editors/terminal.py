@@ -97,6 +97,11 @@ class Terminal:
     def __str__(self) -> str:
         return "\n".join(line for line in self.lines())
 
+    def resize(self, rows: int) -> None:
+        with self._lock:
+            self.screen.resize(rows, COLUMNS)
+        self.process.setwinsize(rows, COLUMNS)
+
     def svg(self, title: str, rows: int = ROWS) -> str:
         """The screen as a picture, colours and all."""
         with self._lock:

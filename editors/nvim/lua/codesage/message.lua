@@ -25,9 +25,10 @@ function M.echo(text)
   vim.api.nvim_echo({ { fitted(text) } }, false, {})
 end
 
---- Whether `vim.notify` is Neovim's own, which prints all of a text and then waits for Enter.
+--- Whether `vim.notify` is Neovim's own, which prints all of a text and then waits for Enter. It comes from no file.
 local function notify_prints()
-  return debug.getinfo(vim.notify, 'S').source:find('^@vim/_') ~= nil
+  local source = debug.getinfo(vim.notify, 'S').source
+  return vim.loop.fs_stat((source:gsub('^@', ''))) == nil
 end
 
 --- By whatever shows notifications here; where nothing does, in one line, and whole in `:messages`.

@@ -1,0 +1,104 @@
+" The server: registered with vim-lsp, and how it is. Ghost text, actions and words are in files of their own.
+
+" Virtual text is there since 9.0.0067, and draws below a line since 9.0.0185.
+let s:has_ghost = has('patch-9.0.0185')
+let s:model = ''
+
+function! codesage#has_ghost() abort
+  return s:has_ghost && get(g:, 'codesage_ghost', 1)
+endfunction
+
+" Tells vim-lsp how the server is started.
+function! codesage#register() abort
+  let l:cmd = get(g:, 'codesage_cmd', ['codesage'])
+  if !executable(l:cmd[0])
+    echohl ErrorMsg
+    echomsg 'CodeSage: there is no program `' . l:cmd[0] . '`; put it on the PATH or name it in g:codesage_cmd'
+    echohl None
+    return
+  endif
+  let l:capabilities = lsp#default_get_supported_capabilities({})
+  if codesage#has_ghost()
+    " Declared: this plugin asks for it, where vim-lsp does not.
+    let l:capabilities.textDocument.inlineCompletion = {'dynamicRegistration': v:false}
+  endif
+  call lsp#register_server({
+        \ 'name': 'codesage',
+        \ 'cmd': {_ -> l:cmd},
+        \ 'allowlist': get(g:, 'codesage_filetypes', ['*']),
+        \ 'root_uri': {_ -> s:root()},
+        \ 'capabilities': l:capabilities,
+        \ 'initialization_options': {'codesage': {'notify': ['stream']}},
+        \ 'workspace_config': {'codesage': get(g:, 'codesage_settings', {})},
+        \ })
+  call lsp#register_notifications('codesage', function('s:on_notification'))
+endfunction
+
+function! s:root() abort
+  let l:path = expand('%:p:h')
+  for l:marker in ['codesage.toml', '.codesageignore', '.git']
+    let l:found = finddir(l:marker, l:path . ';')
+    let l:found = empty(l:found) ? findfile(l:marker, l:path . ';') : l:found
+    if !empty(l:found)
+      return lsp#utils#path_to_uri(fnamemodify(substitute(fnamemodify(l:found, ':p'), '/$', '', ''), ':h'))
+    endif
+  endfor
+  return lsp#utils#path_to_uri(l:path)
+endfunction
+
+function! s:on_notification(server, data) abort
+  if a:server !=# 'codesage' || !has_key(a:data, 'response') || !has_key(a:data.response, 'method')
+    return
+  endif
+  let l:method = a:data.response.method
+  if l:method ==# 'codesage/stream'
+    call codesage#action#on_stream(a:data.response.params)
+  elseif l:method ==# '$/progress'
+    call codesage#progress#on_progress(a:data.response.params)
+  endif
+endfunction
+
+" A buffer has servers now; ours is among them where its type is allowed.
+function! codesage#attach() abort
+  if index(lsp#get_allowed_servers(), 'codesage') < 0
+    return
+  endif
+  if codesage#has_ghost()
+    call codesage#ghost#attach()
+  else
+    setlocal omnifunc=lsp#complete
+  endif
+endfunction
+
+" Whether the server runs and its model is loaded.
+function! codesage#is_ready() abort
+  if !exists('*lsp#get_server_status') || lsp#get_server_status('codesage') !=# 'running'
+    return 0
+  endif
+  if s:model !=# 'ready'
+    call codesage#client#request('codesage/status', {}, function('s:on_status'))
+  endif
+  return s:model ==# 'ready'
+endfunction
+
+function! s:on_status(result, error) abort
+  let s:model = get(a:result, 'kind', '') ==# 'Normal' && !get(a:result, 'busy', 1) ? 'ready' : ''
+endfunction
+
+function! codesage#forget_model() abort
+  let s:model = ''
+endfunction
+
+" Whether ghost text is shown: for a key that is itself where none is.
+function! codesage#is_shown() abort
+  return s:has_ghost && codesage#ghost#is_shown()
+endfunction
+
+" For a statusline: `AI`, with what goes on; empty where the server does not run.
+function! codesage#status() abort
+  if !exists('*lsp#get_server_status') || lsp#get_server_status('codesage') !=# 'running'
+    return ''
+  endif
+  let l:work = codesage#progress#line()
+  return empty(l:work) ? 'AI' : 'AI: ' . l:work
+endfunction

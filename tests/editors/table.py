@@ -1,0 +1,64 @@
+"""Writes the README's table "feature × editor" from the results of a run of the tests; no cell is filled by hand.
+
+    python tests/editors/table.py            writes README.md from results.json
+    python tests/editors/table.py --check    fails where they differ
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RESULTS, README = HERE / "results.json", HERE.parents[1] / "README.md"
+OPEN, CLOSE = "<!-- editors -->\n", "<!-- /editors -->"
+#: What a cell says; where several tests fill one, the worst of them.
+SIGNS = {"passed": "yes", "skipped": "–", "failed": "**no**"}
+WORST = ["failed", "skipped", "passed"]
+
+
+def table(results: list[dict[str, str]]) -> str:
+    editors = list(dict.fromkeys((one["editor"], one["version"]) for one in results))
+    # One that could not be had says nothing about its features.
+    absent = [name for name, version in editors if not version]
+    editors = [(name, version) for name, version in editors if version]
+    cells: dict[tuple[str, str], str] = {}
+    for one in results:
+        key = one["feature"], one["editor"]
+        known = cells.get(key, one["result"])
+        cells[key] = min(known, one["result"], key=WORST.index)
+    lines = [
+        "| | " + " | ".join(f"{name.split(' (')[0]} {version}" for name, version in editors) + " |",
+        "|---|" + "---|" * len(editors),
+    ]
+    for feature in dict.fromkeys(one["feature"] for one in results):
+        row = [SIGNS.get(cells.get((feature, name), ""), "") for name, _ in editors]
+        lines.append(f"| {feature} | " + " | ".join(row) + " |")
+    notes = dict.fromkeys(
+        f"{one['editor'].split(' (')[0]} {one['version']}, {one['feature']}: {one['why']}."
+        for one in results
+        if one["result"] == "skipped" and one["version"]
+    )
+    tail = "".join(f"\n– {note}\n" for note in notes) + "".join(f"\nNot run: {name}.\n" for name in absent)
+    return "\n".join(lines) + "\n" + tail
+
+
+def main() -> int:
+    text = README.read_text()
+    before, _, rest = text.partition(OPEN)
+    _, close, after = rest.partition(CLOSE)
+    if not close:
+        print(f"{README} has no section {OPEN.strip()}")
+        return 1
+    wanted = before + OPEN + table(json.loads(RESULTS.read_text())) + CLOSE + after
+    if "--check" in sys.argv[1:]:
+        if wanted != text:
+            print("README.md is not as results.json says: python tests/editors/table.py")
+        return int(wanted != text)
+    README.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

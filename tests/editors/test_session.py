@@ -1,0 +1,107 @@
+"""The server beside the editor: attached, killed, and started again; and what a new user finds."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from conftest import BLOCK, VALUE, Start
+from editor import ACCEPT, ESCAPE, TAKE_ITEM, Editor
+from installed import Installed
+from terminal import wait_until
+
+
+@pytest.mark.feature("attach")
+def test_the_server_is_attached_by_the_configuration_alone(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    assert len(one.server_pids()) == 1
+
+
+@pytest.mark.feature("restart after the server died")
+def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    (old,) = one.server_pids()
+    os.kill(old, signal.SIGKILL)
+    wait_until(lambda: one.server_pids() and one.server_pids() != [old], lambda: f"none:\n{one.terminal}\n{one.log()}")
+    one.until_ready()
+    one.type(f"{ESCAPE}Goy = ")
+    one.see(f"y = {VALUE}")
+    one.type(ACCEPT)
+    one.has_lines("x = 1", f"y = {VALUE}")
+
+
+@pytest.mark.feature("restart by command")
+def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    (old,) = one.server_pids()
+    one.command("AI restart")
+    wait_until(lambda: one.server_pids() and one.server_pids() != [old], lambda: f"none:\n{one.terminal}\n{one.log()}")
+    one.until_ready()
+
+
+@pytest.mark.feature("the server ends with the editor")
+def test_the_server_ends_with_the_editor(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    (pid,) = one.server_pids()
+    one.command("qall!")
+
+    def gone() -> bool:
+        try:
+            return open(f"/proc/{pid}/stat").read().split()[2] == "Z"
+        except OSError:
+            return True
+
+    wait_until(gone, lambda: f"process {pid} lives on")
+
+
+@pytest.mark.feature("statusline")
+def test_the_statusline_says_that_it_is_there(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    one.show_status()
+    one.see("[AI]")
+
+
+@pytest.mark.feature("help")
+def test_help_is_found(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    one.command("help codesage")
+    one.see("*codesage.txt*")
+    one.command("help :AI")
+    one.see("*:AI*")
+
+
+@pytest.mark.only("neovim")
+@pytest.mark.feature(":checkhealth")
+def test_checkhealth_finds_all_in_order(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    one.command("checkhealth codesage")
+    one.see("codesage 0.")
+    one.see("model")
+    assert not one.terminal.shows("ERROR"), one.terminal
+
+
+def open_menu(one: Editor) -> None:
+    one.type("\x18\x0f")
+    wait_until(one.menu_is_open, lambda: f"no menu:\n{one.terminal}")
+
+
+@pytest.mark.feature("completion menu")
+def test_an_item_of_the_menu_is_inserted(start: Start) -> None:
+    one = start("a.py", "x = 1\n", menu=True)
+    one.type("Goy = ")
+    open_menu(one)
+    one.type(TAKE_ITEM)
+    one.has_lines("x = 1", f"y = {VALUE}")
+
+
+@pytest.mark.feature("completion menu, several lines")
+def test_an_item_of_several_lines_is_inserted_whole(start: Start, installed: Installed) -> None:
+    if installed.family == "neovim" and not installed.at_least(0, 11):
+        pytest.skip("the menu of Neovim before 0.11 completes a line at a time")
+    one = start("a.py", "x = 1\n\n", menu=True)
+    one.type("Godef total(prices):")
+    open_menu(one)
+    one.type(TAKE_ITEM)
+    one.has_lines("x = 1", "", *("def total(prices):" + BLOCK).split("\n"))
