@@ -274,7 +274,7 @@ set runtimepath^={vim_lsp}
 set runtimepath^={plugin}
 filetype plugin indent on
 syntax on
-imap <expr> <Tab> codesage#is_shown() ? "\\<Plug>(codesage-accept)" : "\\<Tab>"
+inoremap <expr> <Tab> codesage#key('accept', "\\<Tab>")
 imap <C-f> <Plug>(codesage-accept-word)
 imap <C-l> <Plug>(codesage-accept-line)
 imap <C-b> <Plug>(codesage-next)

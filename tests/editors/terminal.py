@@ -108,15 +108,15 @@ class Terminal:
             return _svg(self.screen, title, rows)
 
 
-def wait_until(condition: Callable[[], object], why: Callable[[], str], within: float = DEADLINE) -> object:
-    """Waits until a condition holds, and gives what it gave; fails after a while, saying why."""
+def wait_until(condition: Callable[[], object], why: Callable[[], str], within: float = DEADLINE, every: float = 0.02) -> object:
+    """Asks again and again until a condition holds, and gives what it gave; fails after a while, saying why."""
     end = time.monotonic() + within
     while True:
         found = condition()
         if found:
             return found
         assert time.monotonic() < end, why()
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 _NAMED = {

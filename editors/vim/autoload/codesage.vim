@@ -22,6 +22,8 @@ function! codesage#register() abort
     " Declared: this plugin asks for it, where vim-lsp does not.
     let l:capabilities.textDocument.inlineCompletion = {'dynamicRegistration': v:false}
   endif
+  " vim-lsp answers what this brings, and asks for it only where it shows progress by itself.
+  let l:capabilities.window = extend(get(l:capabilities, 'window', {}), {'workDoneProgress': v:true})
   call lsp#register_server({
         \ 'name': 'codesage',
         \ 'cmd': {_ -> l:cmd},
@@ -32,6 +34,7 @@ function! codesage#register() abort
         \ 'workspace_config': {'codesage': get(g:, 'codesage_settings', {})},
         \ })
   call lsp#register_notifications('codesage', function('s:on_notification'))
+  call lsp#callbag#pipe(lsp#stream(), lsp#callbag#subscribe({'next': function('s:on_request')}))
 endfunction
 
 function! s:root() abort
@@ -55,6 +58,13 @@ function! s:on_notification(server, data) abort
     call codesage#action#on_stream(a:data.response.params)
   elseif l:method ==# '$/progress'
     call codesage#progress#on_progress(a:data.response.params)
+  endif
+endfunction
+
+" vim-lsp tells a server of the edit that it made for it with the next request, seconds later or never. So one is made.
+function! s:on_request(event) abort
+  if a:event.server ==# 'codesage' && get(get(a:event, 'request', {}), 'method', '') ==# 'workspace/applyEdit'
+    call timer_start(10, {-> codesage#client#request('codesage/status', {}, {_, __ -> 0})})
   endif
 endfunction
 
@@ -92,6 +102,12 @@ endfunction
 " Whether ghost text is shown: for a key that is itself where none is.
 function! codesage#is_shown() abort
   return s:has_ghost && codesage#ghost#is_shown()
+endfunction
+
+" What a key of Insert mode stands for in an <expr> map: to take what is shown, and the key itself where nothing is.
+" `name` is accept, accept_word, accept_line or dismiss.
+function! codesage#key(name, key) abort
+  return codesage#is_shown() ? "\<Cmd>call codesage#ghost#" . a:name . "()\<CR>" : a:key
 endfunction
 
 " For a statusline: `AI`, with what goes on; empty where the server does not run.

@@ -104,6 +104,15 @@ local function leave()
   last_asked = nil
 end
 
+--- What is drawn here goes as soon as Neovim draws by itself.
+---@param bufnr integer
+local function make_room(bufnr)
+  local native = api.nvim_get_namespaces()['nvim.lsp.inline_completion']
+  if native and #api.nvim_buf_get_extmarks(bufnr, native, 0, -1, { limit = 1 }) > 0 then
+    shown.clear()
+  end
+end
+
 --- Shows ghost text in a buffer that the server is attached to.
 ---@param bufnr integer
 function M.attach(bufnr)
@@ -116,14 +125,15 @@ function M.attach(bufnr)
     if owner then
       vim.lsp.inline_completion.enable(true, { client_id = owner.id })
     end
-    -- What is drawn here makes room as soon as Neovim has an answer of its own.
     api.nvim_create_autocmd('LspRequest', {
       group = group,
       buffer = bufnr,
       callback = function(event)
-        local request, is_ours = event.data.request, asked and asked.id == event.data.request_id
-        if request.type == 'complete' and request.method == METHOD and not is_ours then
-          shown.clear()
+        if event.data.request.type == 'complete' and event.data.request.method == METHOD then
+          -- The event comes just before the answer is drawn.
+          vim.schedule(function()
+            make_room(bufnr)
+          end)
         end
       end,
     })

@@ -18,7 +18,10 @@ function M.show(name, text, filetype)
     buffers[name] = bufnr
     pcall(api.nvim_buf_set_name, bufnr, 'codesage://' .. name)
     vim.bo[bufnr].bufhidden = 'wipe'
-    vim.bo[bufnr].filetype = filetype or 'markdown'
+    -- Other people's filetype plugins must not cost an answer: Neovim's own for Markdown fails without its parser.
+    pcall(function()
+      vim.bo[bufnr].filetype = filetype or 'markdown'
+    end)
     vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = bufnr, desc = 'Close this answer' })
   end
   local lines = vim.split((text:gsub('\r\n', '\n'):gsub('\n$', '')), '\n', { plain = true })

@@ -13,7 +13,7 @@ function! codesage#ghost#attach() abort
   if empty(prop_type_get(s:type))
     call prop_type_add(s:type, {'highlight': 'CodesageGhost'})
   endif
-  execute 'augroup codesage_ghost_' . bufnr('%')
+  augroup codesage_ghost
     autocmd! * <buffer>
     autocmd InsertEnter,CursorMovedI,TextChangedI,TextChangedP <buffer> call s:refresh()
     autocmd InsertLeave,BufLeave <buffer> call s:leave()

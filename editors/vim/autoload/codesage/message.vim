@@ -1,3 +1,4 @@
+scriptencoding utf-8
 " What is said to the person: one line where it fits, and whole in :messages where it does not.
 
 function! s:fitted(text) abort
