@@ -176,6 +176,9 @@ end
         if self.installed.tier == 1:
             self.terminal = Terminal([*command, str(self.workspace / name)], self.environment, self.workspace)
         else:
+            # Its parsers are not where it was built to look for them.
+            parsers = Path(self.installed.command[0]).parent / "usr" / "lib" / "nvim"
+            command += ["--cmd", f"set runtimepath+={parsers}"]
             # One that was unpacked runs under its own loader, and cannot start the half of itself that edits: its
             # terminal starts `/proc/self/exe`, which is the loader. So each half is started by itself.
             self.headless = subprocess.Popen(

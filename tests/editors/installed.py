@@ -74,7 +74,9 @@ def _unpacked(name: str, family: str, folder: str, program: str, runtime: str) -
     prefix = UNPACKED / folder
     found = sorted((prefix / "usr" / "share").glob(runtime))
     if not (prefix / "run").is_file() or not found:
-        return Installed(name, family, 2, missing=f"{prefix} is not there; tests/editors/get-editor.sh {folder} gets it")
+        return Installed(
+            name, family, 2, missing=f"{prefix} is not there; tests/editors/get-editor.sh {folder} gets it"
+        )
     return _asked(name, family, 2, (str(prefix / "run"), program), {"VIMRUNTIME": str(found[-1])})
 
 

@@ -1,7 +1,7 @@
 """Writes the README's table "feature × editor" from the results of a run of the tests; no cell is filled by hand.
 
-    python tests/editors/table.py            writes README.md from results.json
-    python tests/editors/table.py --check    fails where they differ
+python tests/editors/table.py            writes README.md from results.json
+python tests/editors/table.py --check    fails where they differ
 """
 
 from __future__ import annotations

@@ -108,7 +108,9 @@ class Terminal:
             return _svg(self.screen, title, rows)
 
 
-def wait_until(condition: Callable[[], object], why: Callable[[], str], within: float = DEADLINE, every: float = 0.02) -> object:
+def wait_until(
+    condition: Callable[[], object], why: Callable[[], str], within: float = DEADLINE, every: float = 0.02
+) -> object:
     """Asks again and again until a condition holds, and gives what it gave; fails after a while, saying why."""
     end = time.monotonic() + within
     while True:
@@ -154,7 +156,7 @@ def _svg(screen: pyte.Screen, title: str, rows: int) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
         f"<title>{escape(title)}</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{_BACKGROUND}"/>',
-        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">',
+        '<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14">',
     ]
     for row in range(rows):
         line = screen.buffer[row]
@@ -187,12 +189,14 @@ def _run(row: int, column: int, text: str, look: tuple[str, str, bool, bool, boo
     if paper != _BACKGROUND:
         out.append(f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_CELL_HEIGHT}" fill="{paper}"/>')
     if text.strip():
+        # Blanks at the beginning are not drawn everywhere.
+        x += (len(text) - len(text.lstrip())) * _CELL_WIDTH
+        text = text.strip()
         style = (' font-weight="bold"' if bold else "") + (' font-style="italic"' if italics else "")
-        shown = escape(text.rstrip())
-        length = len(text.rstrip()) * _CELL_WIDTH
+        length = len(text) * _CELL_WIDTH
         out.append(
             f'<text x="{x:.1f}" y="{y + 14}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs"'
-            f' fill="{ink}"{style}>{shown}</text>'
+            f' fill="{ink}"{style}>{escape(text)}</text>'
         )
     return out
 

@@ -1,4 +1,4 @@
-"""Pictures of real editors for the READMEs: `--pictures FOLDER` writes them, and without it this only looks."""
+"""Pictures of real editors for the READMEs: `-k current --pictures editors` writes them, and else this only looks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conftest import Start
 from editor import ESCAPE
 from installed import Installed
 
-TEXT = '''class Basket:
+TEXT = """class Basket:
     def __init__(self, owner):
         self.owner = owner
         self.prices = []
@@ -18,8 +18,9 @@ TEXT = '''class Basket:
     def add(self, price):
         self.prices.append(price)
 
-'''
+"""
 ROWS = 18
+FOLDERS = {"neovim": "nvim", "vim": "vim"}
 
 
 @pytest.mark.feature("a picture")
@@ -27,10 +28,11 @@ def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.
     one = start("basket.py", TEXT, "picture")
     one.terminal.resize(ROWS)
     one.show_status()
+    one.command("set termguicolors background=dark")
     one.type(f"{ESCAPE}Go    def total(self):")
     one.see("return sum(self.prices)")
     folder: Path | None = request.config.getoption("--pictures")
     if folder:
-        name = installed.name.lower().replace(" (", "-").rstrip(")")
         title = f"{installed.name.split(' (')[0]} {installed.version} with ghost text of CodeSage"
-        (folder / f"{name}.svg").write_text(one.terminal.svg(title, ROWS))
+        place = folder / FOLDERS[installed.family] / "ghost-text.svg"
+        place.write_text(one.terminal.svg(title, ROWS))

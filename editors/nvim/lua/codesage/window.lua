@@ -19,8 +19,8 @@ function M.show(name, text, filetype)
     pcall(api.nvim_buf_set_name, bufnr, 'codesage://' .. name)
     vim.bo[bufnr].bufhidden = 'wipe'
     -- Other people's filetype plugins must not cost an answer: Neovim's own for Markdown fails without its parser.
-    pcall(function()
-      vim.bo[bufnr].filetype = filetype or 'markdown'
+    api.nvim_buf_call(bufnr, function()
+      vim.cmd('silent! setfiletype ' .. (filetype or 'markdown'))
     end)
     vim.keymap.set('n', 'q', '<Cmd>close<CR>', { buffer = bufnr, desc = 'Close this answer' })
   end
