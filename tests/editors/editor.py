@@ -21,7 +21,7 @@ TAKE_ITEM = "\x0e\x19"
 
 
 class Editor:
-    """An editor that runs; `with` closes it."""
+    """An editor that runs, until it is closed."""
 
     def __init__(self, installed: Installed, folder: Path, server: Path, model: Path | None):
         self.installed = installed
@@ -38,12 +38,6 @@ class Editor:
         if model:
             self.environment["CODESAGE_MODEL"] = str(model)
         self.terminal: Terminal | None = None
-
-    def __enter__(self) -> Editor:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # What is the same in all.
 
@@ -83,8 +77,8 @@ class Editor:
     def server_pids(self) -> list[int]:
         """The servers that this editor started."""
         assert self.terminal
-        found = subprocess.run(["pgrep", "-P", str(self.server_parent())], capture_output=True, text=True).stdout
-        return [pid for pid in map(int, found.split()) if "codesage" in _command_line(pid)]
+        found = subprocess.run(["pgrep", "-P", str(self.server_parent())], check=False, capture_output=True, text=True)
+        return [pid for pid in map(int, found.stdout.split()) if "codesage" in _command_line(pid)]
 
     def close(self) -> None:
         if self.terminal:

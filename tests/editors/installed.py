@@ -82,7 +82,12 @@ def _unpacked(name: str, family: str, folder: str, program: str, runtime: str) -
 
 def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environment: dict[str, str]) -> Installed:
     said = subprocess.run(
-        [*command, "--version"], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60
+        [*command, "--version"],
+        check=False,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
     ).stdout
     number = re.search(r"(?:NVIM v|IMproved )([\d.]+)", said)
     patches = re.search(r"Included patches: (?:\d+-)?(\d+)", said)

@@ -9,9 +9,9 @@ import os
 import re
 import threading
 import time
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Callable
 
 import pyte
 from ptyprocess import PtyProcess
