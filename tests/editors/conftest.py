@@ -51,6 +51,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
     installed = getattr(item, "callspec", None) and item.callspec.params.get("installed")
     over = report.when == "call" or (report.when == "setup" and report.outcome != "passed")
     if feature and installed and over:
+        known = getattr(report, "wasxfail", None)
         why = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
         item.config.stash[_RESULTS].append(
             {
@@ -58,8 +59,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
                 "editor": installed.name,
                 "version": installed.version,
                 "tier": str(installed.tier),
-                "result": report.outcome,
-                "why": why.removeprefix("Skipped: "),
+                # What is known not to work does not work.
+                "result": "failed" if known is not None else report.outcome,
+                "why": (known or why).removeprefix("Skipped: ").removeprefix("reason: "),
             }
         )
 

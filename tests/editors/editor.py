@@ -299,7 +299,7 @@ imap <C-e> <Plug>(codesage-dismiss)
             self.configure()
         port = self.listener.getsockname()[1]
         ask = f"let g:test_channel = ch_open('127.0.0.1:{port}', {{'mode': 'json'}})"
-        command = [*self.installed.command, "-u", str(self.folder / ".vimrc"), "-i", "NONE", "-c", ask]
+        command = [*self.installed.command, "-i", "NONE", "-c", ask]
         self.terminal = Terminal([*command, str(self.workspace / name)], self.environment, self.workspace)
         self.channel, _ = self.listener.accept()
         self.channel.settimeout(DEADLINE)

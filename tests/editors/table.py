@@ -38,7 +38,7 @@ def table(results: list[dict[str, str]]) -> str:
     notes = dict.fromkeys(
         f"{one['editor'].split(' (')[0]} {one['version']}, {one['feature']}: {one['why']}."
         for one in results
-        if one["result"] == "skipped" and one["version"]
+        if one["why"] and one["version"]
     )
     tail = "".join(f"\n– {note}\n" for note in notes) + "".join(f"\nNot run: {name}.\n" for name in absent)
     return "\n".join(lines) + "\n" + tail

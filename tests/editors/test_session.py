@@ -104,6 +104,8 @@ def test_an_item_of_the_menu_is_inserted(start: Start) -> None:
 def test_an_item_of_several_lines_is_inserted_whole(start: Start, installed: Installed) -> None:
     if installed.family == "neovim" and not installed.at_least(0, 11):
         pytest.skip("the menu of Neovim before 0.11 completes a line at a time")
+    if installed.family == "vim" and not installed.at_least(9, 1, 1086):
+        pytest.xfail("vim-lsp inserts an item that begins with a line break as it stands in Vim before 9.1.1086")
     one = start("a.py", "x = 1\n\n", menu=True)
     one.type("Godef total(prices):")
     open_menu(one)

@@ -116,9 +116,10 @@ end
 local function show_why(result)
   local lines = {}
   for _, record in ipairs(result.records or {}) do
-    local at = record.position or {}
-    local file = vim.fn.fnamemodify(vim.uri_to_fname(record.uri), ':t')
-    local place = ('%s:%d:%d'):format(file, (at.line or 0) + 1, (at.character or 0) + 1)
+    local place = vim.fn.fnamemodify(vim.uri_to_fname(record.uri), ':t')
+    if record.position then
+      place = ('%s:%d:%d'):format(place, record.position.line + 1, record.position.character + 1)
+    end
     local ms = type(record.ms) == 'number' and ('%.0f ms'):format(record.ms) or ''
     local text = type(record.text) == 'string' and vim.inspect(record.text) or ''
     lines[#lines + 1] = ('%-18s %-20s %7s  %s'):format(record.code, place, ms, text):gsub('%s+$', '')

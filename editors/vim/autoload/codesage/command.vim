@@ -103,10 +103,12 @@ endfunction
 function! s:show_why(records) abort
   let l:lines = []
   for l:record in a:records
-    let l:at = l:record.position
-    let l:place = printf('%s:%d:%d', fnamemodify(l:record.uri, ':t'), l:at.line + 1, l:at.character + 1)
+    let l:place = fnamemodify(l:record.uri, ':t')
+    if has_key(l:record, 'position')
+      let l:place .= printf(':%d:%d', l:record.position.line + 1, l:record.position.character + 1)
+    endif
     let l:text = type(get(l:record, 'text')) == v:t_string ? string(l:record.text) : ''
-    let l:ms = type(get(l:record, 'ms')) == v:t_string ? '' : float2nr(l:record.ms) . ' ms'
+    let l:ms = has_key(l:record, 'ms') ? printf('%.0f ms', l:record.ms * 1.0) : ''
     call add(l:lines, substitute(printf('%-18s %-20s %7s  %s', l:record.code, l:place, l:ms, l:text), '\s\+$', '', ''))
   endfor
   call codesage#window#show('why', empty(l:lines) ? 'Nothing was asked yet.' : join(l:lines, "\n"), 'text')
