@@ -134,6 +134,7 @@ class Neovim(Editor):
     CONFIGURATION = """
 vim.opt.runtimepath:prepend({plugin!r})
 vim.o.swapfile = false
+vim.g.loaded_python3_provider = 0 -- looked for when a Python file is opened, for seconds
 vim.o.shortmess = vim.o.shortmess .. 'I'
 vim.g.codesage = {{
   keys = {{ accept = '<Tab>', accept_word = '<C-f>', accept_line = '<C-l>', next = '<C-b>', dismiss = '<C-e>' }},

@@ -37,6 +37,7 @@ def newcomer(installed: Installed, server: Path, models: Path, tmp_path: Path) -
 def ghost_text_is_taken(one: driver.Editor) -> None:
     one.write("a.py", "x = 1\n")
     one.open("a.py")
+    one.until_ready()
     one.type("Goy = ")
     one.see(f"y = {VALUE}")
     one.type(driver.ACCEPT)
