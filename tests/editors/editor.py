@@ -38,6 +38,8 @@ class Editor:
         if model:
             self.environment["CODESAGE_MODEL"] = str(model)
         self.terminal: Terminal | None = None
+        #: Of the half that starts servers.
+        self.pid = 0
 
     # What is the same in all.
 
@@ -86,7 +88,7 @@ class Editor:
     def server_pids(self) -> list[int]:
         """The servers that this editor started."""
         assert self.terminal
-        found = subprocess.run(["pgrep", "-P", str(self.server_parent())], check=False, capture_output=True, text=True)
+        found = subprocess.run(["pgrep", "-P", str(self.pid)], check=False, capture_output=True, text=True)
         return [pid for pid in map(int, found.stdout.split()) if "codesage" in _command_line(pid)]
 
     def close(self) -> None:
@@ -107,9 +109,6 @@ class Editor:
         raise NotImplementedError
 
     def is_ready(self) -> bool:
-        raise NotImplementedError
-
-    def server_parent(self) -> int:
         raise NotImplementedError
 
     def log(self) -> str:
@@ -194,6 +193,7 @@ end
                 stderr=subprocess.DEVNULL,
             )
         self.rpc = wait_until(lambda: _attached(address), lambda: f"no socket:\n{self.terminal}")
+        self.pid = self.free().eval("getpid()") if self.installed.tier == 1 else self.headless.pid
         if self.installed.tier != 1:
             command = [*self.installed.command, "--server", str(address), "--remote-ui"]
             self.terminal = Terminal(command, self.environment, self.workspace)
@@ -262,9 +262,6 @@ end
     def show_status(self) -> None:
         self.lua("vim.o.laststatus = 2; vim.o.statusline = \"[%{%v:lua.require'codesage'.status()%}]\"")
 
-    def server_parent(self) -> int:
-        return int(self.free().eval("getpid()"))
-
     def log(self) -> str:
         return str(self.free().exec_lua("return vim.api.nvim_exec('messages', true)"))
 
@@ -317,6 +314,7 @@ imap <C-e> <Plug>(codesage-dismiss)
         self.terminal = Terminal([*command, str(self.workspace / name)], self.environment, self.workspace)
         self.channel, _ = self.listener.accept()
         self.channel.settimeout(DEADLINE)
+        self.pid = int(self.eval("getpid()"))  # type: ignore[call-overload]
 
     def close(self) -> None:
         if self.channel:
@@ -356,9 +354,6 @@ imap <C-e> <Plug>(codesage-dismiss)
 
     def show_status(self) -> None:
         self.eval("execute('set laststatus=2 statusline=[%{codesage#status()}]')")
-
-    def server_parent(self) -> int:
-        return int(self.eval("getpid()"))  # type: ignore[call-overload]
 
     def log(self) -> str:
         return str(self.eval("execute('messages')"))

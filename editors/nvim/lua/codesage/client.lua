@@ -122,8 +122,10 @@ local function config()
   local base = file and dofile(file) or {}
   local merged = vim.tbl_deep_extend('force', base, options.get().lsp)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
-  -- Declared: this plugin asks for it, where Neovim does not.
-  capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  if options.get().ghost then
+    -- Declared: this plugin asks for it, where Neovim does not.
+    capabilities.textDocument.inlineCompletion = { dynamicRegistration = false }
+  end
   merged.capabilities = vim.tbl_deep_extend('force', capabilities, merged.capabilities or {})
   merged.name = NAME
   return merged
