@@ -22,6 +22,14 @@ def recipe(readme: str, name: str) -> str:
     return found.group(1)
 
 
+def test_the_front_page_says_the_same() -> None:
+    front = (REPOSITORY / "README.md").read_text()
+    assert recipe(PLACES["neovim"], "plain") in front
+    # There without the keys that not everybody wants.
+    three = recipe(PLACES["vim"], "plugin").splitlines(keepends=True)[:3]
+    assert "".join(three) in front
+
+
 @pytest.fixture
 def newcomer(installed: Installed, server: Path, models: Path, tmp_path: Path) -> Iterator[driver.Editor]:
     if installed.missing:
