@@ -35,13 +35,15 @@ def table(results: list[dict[str, str]]) -> str:
     for feature in dict.fromkeys(one["feature"] for one in results):
         row = [SIGNS.get(cells.get((feature, name), ""), "") for name, _ in editors]
         lines.append(f"| {feature} | " + " | ".join(row) + " |")
-    notes = dict.fromkeys(
-        f"{one['editor'].split(' (')[0]} {one['version']}, {one['feature']}: {one['why']}."
-        for one in results
-        if one["why"] and one["version"]
-    )
-    tail = "".join(f"\n– {note}\n" for note in notes) + "".join(f"\nNot run: {name}.\n" for name in absent)
-    return "\n".join(lines) + "\n" + tail
+    # Why, once for all editors that share the reason.
+    notes: dict[tuple[str, str], list[str]] = {}
+    for one in results:
+        if one["why"] and one["version"]:
+            name = f"{one['editor'].split(' (')[0]} {one['version']}"
+            notes.setdefault((one["feature"], one["why"]), []).append(name)
+    tail = [f"- {feature}, {', '.join(names)}: {why}." for (feature, why), names in notes.items()]
+    tail += [f"- Not run: {name}." for name in absent]
+    return "\n".join(lines + [""] + tail) + "\n"
 
 
 def main() -> int:

@@ -23,7 +23,6 @@ ROWS = 18
 FOLDERS = {"neovim": "nvim", "vim": "vim"}
 
 
-@pytest.mark.feature("a picture")
 def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.FixtureRequest) -> None:
     one = start("basket.py", TEXT, "picture")
     one.terminal.resize(ROWS)
