@@ -17,13 +17,16 @@ const URI: &str = "file:///project/notes.txt";
 const INLINE: &str = "textDocument/inlineCompletion";
 const MENU: &str = "textDocument/completion";
 
-/// A client that offers this encoding, and inline completion.
+/// A client that offers this encoding, and inline completion. What is done while nobody asks is for `tests/idle.rs`.
 fn client(encoding: &str) -> Value {
-    json!({ "capabilities": {
-        "general": { "positionEncodings": [encoding] },
-        "textDocument": { "inlineCompletion": {} },
-        "workspace": { "applyEdit": true },
-    } })
+    json!({
+        "capabilities": {
+            "general": { "positionEncodings": [encoding] },
+            "textDocument": { "inlineCompletion": {} },
+            "workspace": { "applyEdit": true },
+        },
+        "initializationOptions": { "completion": { "speculate": false, "warmUp": false } },
+    })
 }
 
 /// A server with `text` open, whose model says `said` whenever it is asked.
@@ -266,9 +269,11 @@ async fn twenty_questions_between_twenty_edits_see_their_own_text() {
     server.finish().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// The clock stands still until all have come.
+#[tokio::test(start_paused = true)]
 async fn of_a_burst_the_newest_is_answered_and_all_get_a_list() {
-    let mut server = open(client("utf-8"), "a = b", Script::text(".get()\n")).await;
+    let mut server =
+        open(client("utf-8"), "a = b", Script::text(".get()\n").slowly(Duration::from_millis(5))).await;
     let cursor = json!({ "line": 0, "character": 5 });
     let (ids, messages): (Vec<_>, Vec<_>) = (0..50).map(|_| server.message(INLINE, at(&cursor))).unzip();
     server.send(&messages).await;
@@ -381,10 +386,7 @@ async fn typing_along_keeps_a_text_alive_without_a_listener() {
 #[tokio::test(start_paused = true)]
 async fn typing_along_a_running_text_asks_no_model_again() {
     let slow = Script::text(".get_value().or_else()\n").slowly(Duration::from_millis(20));
-    let mut profile = client("utf-8");
-    // What is made ahead would count, too.
-    profile["initializationOptions"] = json!({ "completion": { "speculate": false, "warmUp": false } });
-    let mut server = open(profile, "a = b", slow).await;
+    let mut server = open(client("utf-8"), "a = b", slow).await;
     let mut ids = Vec::new();
     // Every second key cancels the question before it, as some clients do. The last keys are ahead of the model.
     for (n, key) in ["", ".", "g", "e", "t", "_value()", ".o"].into_iter().enumerate() {
@@ -440,7 +442,7 @@ async fn who_types_otherwise_than_the_model_goes_on_gets_a_text_of_their_own() {
 #[tokio::test(start_paused = true)]
 async fn both_methods_share_one_text_and_neither_ends_the_other() {
     let mut profile = client("utf-8");
-    profile["initializationOptions"] = json!({ "completion": { "menu": "on" } });
+    profile["initializationOptions"]["completion"]["menu"] = "on".into();
     let slow = Script::text(".get()\n").slowly(Duration::from_millis(20));
     for order in [[INLINE, MENU], [MENU, INLINE]] {
         let mut server = open(profile.clone(), "a = b", slow.clone()).await;
