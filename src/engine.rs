@@ -110,6 +110,9 @@ pub struct Request {
     pub hold: Duration,
     /// Returns true to stop after the piece it was shown.
     pub stop: StopRule,
+    /// The answer, given beforehand: the model works as ever, and what it chooses is replaced. For measuring what a
+    /// known answer costs, with a model that would not give it.
+    pub told: Option<String>,
 }
 
 /// A piece of text, whole characters.
@@ -177,9 +180,18 @@ pub enum EngineError {
     Decode(String),
 }
 
+/// How much of its prompt a model has read, tokens; what it had read before counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub tokens: u32,
+    /// Of so many; 0 until that is known.
+    pub of: u32,
+}
+
 /// The stream of one request. Dropping it cancels: no further token is made.
 pub struct Generation {
     events: mpsc::UnboundedReceiver<Event>,
+    reading: watch::Receiver<Reading>,
     _cancel: CancelOnDrop,
 }
 
@@ -208,8 +220,15 @@ impl Drop for CancelOnDrop {
 }
 
 impl Generation {
+    /// One of a backend that does not say how it gets on with the prompt.
     pub fn new(events: mpsc::UnboundedReceiver<Event>, cancel: CancelOnDrop) -> Self {
-        Self { events, _cancel: cancel }
+        Self { events, reading: watch::channel(Reading::default()).1, _cancel: cancel }
+    }
+
+    /// One that can be asked how much is read.
+    pub fn with_reading(mut self, reading: watch::Receiver<Reading>) -> Self {
+        self.reading = reading;
+        self
     }
 
     /// One that has already failed.
@@ -222,5 +241,10 @@ impl Generation {
     /// The next event; `None` after the last one.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// How much of the prompt is read by now.
+    pub fn reading(&self) -> Reading {
+        *self.reading.borrow()
     }
 }

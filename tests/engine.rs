@@ -16,7 +16,8 @@ use codesage::context::Snippet;
 use codesage::engine::llama::{LlamaEngine, Options, Source};
 use codesage::engine::sample::{Mirostat, Sampling};
 use codesage::engine::{
-    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Request, Stop, Usage,
+    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Reading, Request, Stop,
+    Usage,
 };
 use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::{Fim, TinyModel, Weights};
@@ -70,6 +71,7 @@ fn request(prompt: Fill, lane: Lane, max_tokens: u32) -> Request {
         max_time: DEADLINE,
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
+        told: None,
     }
 }
 
@@ -386,6 +388,55 @@ async fn a_completion_preempts_an_action_which_resumes_unchanged() {
     assert_eq!(first.text + &rest, expected);
 }
 
+/// The next completion is asked for as soon as the last one is answered: there is no idle moment, and an action still
+/// reads its prompt and writes its answer, to the same token.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_goes_on_beside_completions_without_a_pause() {
+    let model = TinyModel { n_layer: 12, ..worded() };
+    let action = || request(fill(&CODE[..400], "", ""), Lane::Action, 12);
+    let said = |pieces: Vec<Piece>| -> Vec<(String, u32)> {
+        pieces.into_iter().map(|piece| (piece.text, piece.tokens)).collect()
+    };
+    let running = start(&model).await;
+    let expected = said(pieces(running.engine.generate(action())).await);
+    assert_eq!(expected.len(), 12);
+
+    let running = start(&model).await;
+    let mut acting = tokio::spawn(pieces(running.engine.generate(action())));
+    let (began, mut completions) = (Instant::now(), 0);
+    let disturbed = loop {
+        let at = 2000 + completions % 100;
+        let asked = fill(&CODE[at..at + 80], "", "\n}");
+        tokio::select! {
+            biased;
+            ended = &mut acting => break ended.unwrap(),
+            _ = complete(&running.engine, asked, 3) => completions += 1,
+        }
+        assert!(began.elapsed() < DEADLINE, "the action never ends");
+    };
+    assert_eq!(said(disturbed), expected);
+    assert!(completions >= 5, "{completions} completions disturb nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_much_is_read_is_told() {
+    let running = start(&worded()).await;
+    let held = || Request { hold: DEADLINE, ..request(fill(&CODE[..1500], "", ""), Lane::Action, 3) };
+    for reused in [false, true] {
+        let generation = running.engine.generate(held());
+        idle(&running.engine).await;
+        // What was read before counts: the second time nothing is evaluated.
+        let evaluated = running.engine.stats().evaluated_tokens as u32;
+        assert_eq!(generation.reading(), Reading { tokens: evaluated, of: evaluated }, "reused: {reused}");
+        assert!(evaluated > 500);
+    }
+    // One that waits for another has read nothing, of it is not known what.
+    let mut first = running.engine.generate(request(fill("", "a", ""), Lane::Action, 1000));
+    let second = running.engine.generate(request(fill("", "b", ""), Lane::Action, 1));
+    assert!(matches!(first.next().await, Some(Event::Piece(_))));
+    assert_eq!(second.reading(), Reading::default());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn held_decoding_reads_the_prompt_meanwhile() {
     let running = start(&worded()).await;
@@ -644,4 +695,16 @@ async fn a_seed_says_the_same_again() {
     let (text, end) = collect(running.engine.generate(drawn(1))).await;
     assert_eq!(end.unwrap().0, Stop::Limit);
     assert_eq!(collect(running.engine.generate(drawn(1))).await.0, text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_is_said() {
+    let running = start(&worded()).await;
+    let told = "let tokens = self.slots;\n".repeat(3);
+    for lane in [Lane::Action, Lane::Completion] {
+        let prompt = Prompt::Instruct(instruct("", &told, "", ""));
+        let request = Request { prompt, told: Some(told.clone()), ..request(fill("", "", ""), lane, 400) };
+        let (text, end) = collect(running.engine.generate(request)).await;
+        assert_eq!((text, end.unwrap().0), (told.clone(), Stop::EndOfText));
+    }
 }

@@ -121,6 +121,7 @@ impl Assistant {
                     max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
                     hold,
                     stop: stop_rule(shaper.clone()),
+                    told: None,
                 };
                 let generation = self.backend.generate(request);
                 let (end, usage) = self.listen(generation, &ask.uri).await?;

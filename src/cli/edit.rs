@@ -256,7 +256,10 @@ fn act(
 /// How it is getting on, on one line that the next one takes the place of.
 fn tell(progress: &Progress) {
     match progress {
-        Progress::Reading => super::warn(format_args!("\r\x1b[Kreading")),
+        Progress::Reading(reading) if reading.of > 0 => {
+            super::warn(format_args!("\r\x1b[Kreading, {} of {} tokens", reading.tokens, reading.of));
+        }
+        Progress::Reading(_) => super::warn(format_args!("\r\x1b[Kreading")),
         Progress::Writing { tokens, per_second, line, .. } => {
             let line: String = line.chars().filter(|c| !c.is_control()).take(50).collect();
             super::warn(format_args!("\r\x1b[?7l\x1b[K{tokens} tokens, {per_second:.0}/s  {line}\x1b[?7h"));

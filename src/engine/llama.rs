@@ -11,9 +11,11 @@
 
 mod context;
 mod load;
+mod read;
 mod serve;
 mod task;
 mod vocab;
+mod write;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -26,7 +28,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::stats::Window;
 use crate::engine::{
-    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Request,
+    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Reading,
+    Request,
 };
 
 /// Which model to run.
@@ -81,6 +84,7 @@ struct Job {
     request: Request,
     cancelled: Cancelled,
     events: mpsc::UnboundedSender<Event>,
+    reading: watch::Sender<Reading>,
     submitted: Instant,
 }
 
@@ -93,6 +97,8 @@ struct Interrupt {
     running: AtomicU64,
     /// The inbox has a completion that the running decode should make way for.
     waiting: AtomicBool,
+    /// The running decode makes way for nothing; a cancel ends it all the same.
+    firm: AtomicBool,
 }
 
 #[derive(Default)]
@@ -205,6 +211,7 @@ impl Backend for LlamaEngine {
         let id = shared.next_id.fetch_add(1, Ordering::Relaxed);
         let cancelled = Cancelled::default();
         let (events, receiver) = mpsc::unbounded_channel();
+        let (reading, read) = watch::channel(Reading::default());
         let is_completion = request.lane == Lane::Completion;
         {
             let mut inbox = lock(&shared.inbox);
@@ -212,10 +219,13 @@ impl Backend for LlamaEngine {
                 return Generation::failed(EngineError::Stopped);
             }
             let cancelled = cancelled.clone();
-            inbox.jobs.push_back(Job { id, request, cancelled, events, submitted: Instant::now() });
+            inbox.jobs.push_back(Job { id, request, cancelled, events, reading, submitted: Instant::now() });
             if is_completion {
+                // NB: in this order; `decode` has its counterpart. A decode that begins after this look sees who waits.
                 shared.interrupt.waiting.store(true, Ordering::SeqCst);
-                shared.interrupt.abort.store(true, Ordering::SeqCst);
+                if !shared.interrupt.firm.load(Ordering::SeqCst) {
+                    shared.interrupt.abort.store(true, Ordering::SeqCst);
+                }
             }
         }
         shared.bell.notify_one();
@@ -231,7 +241,7 @@ impl Backend for LlamaEngine {
             let _inbox = lock(&theirs.inbox);
             theirs.bell.notify_one();
         };
-        Generation::new(receiver, CancelOnDrop::new(cancelled, Some(Box::new(interrupt))))
+        Generation::new(receiver, CancelOnDrop::new(cancelled, Some(Box::new(interrupt)))).with_reading(read)
     }
 
     fn count_tokens(&self, text: &str) -> Option<usize> {

@@ -192,6 +192,11 @@ impl<'model> Context<'model> {
         self.context.copy_kv_cache_seq(from, to, Some(0), Some(end)).is_ok()
     }
 
+    /// Whether a sequence that is interrupted, or cut off, has to be read again from its first token.
+    pub fn loses_all(&self) -> bool {
+        self.has_state
+    }
+
     /// How many tokens a sequence holds after an abort. A state that was aborted within a chunk is no use: nothing.
     pub fn held(&mut self, slot: usize) -> usize {
         if self.has_state {

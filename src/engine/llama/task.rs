@@ -1,9 +1,11 @@
 //! One request while it is worked on: how far it is, and the choice of its next token.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::Job;
+use super::context::CHUNK;
 use super::vocab::Vocabulary;
 use crate::engine::chat::thoughts::Thoughts;
 use crate::engine::sample::{self, Choice, Sampler, Sampling, TextStream};
@@ -20,8 +22,12 @@ pub struct Task {
     /// Bytes the text must still begin with.
     pub forced: Vec<u8>,
     pub slot: usize,
+    /// Tokens of the prompt to read at once: fewer after an interruption.
+    pub chunk: usize,
     /// None where the likeliest token is always taken.
     pub sampler: Option<Sampler>,
+    /// The rest of an answer that was given beforehand.
+    pub told: Option<VecDeque<Token>>,
     pub text: TextStream,
     /// For a model that may begin its answer with what it thinks.
     pub thoughts: Option<Thoughts>,
@@ -53,7 +59,9 @@ impl Task {
             prompt: Vec::new(),
             forced: Vec::new(),
             slot: 0,
+            chunk: CHUNK,
             sampler: None,
+            told: None,
             text: TextStream::default(),
             thoughts: None,
             log_probability: 0.0,
@@ -88,11 +96,15 @@ impl Task {
     /// The next token by a row of logits: one that agrees with what the text must begin with.
     pub fn choose(&mut self, row: &[f32], vocabulary: &Vocabulary) -> Option<Choice> {
         let candidates = |forced: &[u8]| -> Vec<Token> { vocabulary.pieces().candidates(forced).collect() };
-        match &mut self.sampler {
+        let choice = match &mut self.sampler {
             None if self.forced.is_empty() => sample::greedy(row),
             None => sample::among(row, candidates(&self.forced).into_iter()),
             Some(sampler) if self.forced.is_empty() => sampler.choose(row),
             Some(sampler) => sampler.choose_among(row, candidates(&self.forced).into_iter()),
+        };
+        match &mut self.told {
+            None => choice,
+            Some(told) => told.pop_front().map(|token| Choice { token, log_probability: 0.0 }),
         }
     }
 

@@ -12,6 +12,7 @@ use tower_lsp::lsp_types::notification::ShowMessage;
 use tower_lsp::lsp_types::{MessageType, ShowMessageParams, Url};
 
 use crate::assist::act::Progress;
+use crate::engine::Reading;
 use crate::lsp::client::{Begin, Cancel, Outbox, REPORT_EVERY};
 use crate::lsp::ext::{self, StreamKind, StreamParams};
 use crate::lsp::session::{Session, lock};
@@ -91,7 +92,8 @@ async fn ended(mut news: watch::Receiver<News>) {
 /// How far an action is, in a few words.
 pub fn line(progress: &Progress) -> String {
     match progress {
-        Progress::Reading => "reading".into(),
+        Progress::Reading(Reading { of: 0, .. }) => "reading".into(),
+        Progress::Reading(Reading { tokens, of }) => format!("reading, {tokens} of {of} tokens"),
         Progress::Writing { tokens, per_second, line, .. } => {
             let speed = if per_second.is_finite() { per_second.max(0.0).round() as u64 } else { 0 };
             let shown: String = line.trim().chars().take(LINE).collect();
@@ -201,7 +203,8 @@ mod tests {
             piece: String::new(),
         };
         let cases = [
-            (Progress::Reading, "reading"),
+            (Progress::Reading(Reading::default()), "reading"),
+            (Progress::Reading(Reading { tokens: 384, of: 2100 }), "reading, 384 of 2100 tokens"),
             (writing(0, 0.0, ""), "0 tokens, 0/s"),
             (writing(12, 34.6, "    let x = 1;"), "12 tokens, 35/s · let x = 1;"),
             (writing(1, f32::NAN, " "), "1 tokens, 0/s"),
