@@ -9,6 +9,7 @@ pub mod sample;
 pub mod schedule;
 pub mod scripted;
 pub mod slot;
+pub mod speculate;
 pub mod spell;
 pub mod stats;
 

@@ -3,6 +3,7 @@
 //! Each measurement goes through the same calls as a session. Prints; asserts nothing, for times are no contract.
 
 mod beside;
+mod drafts;
 mod model;
 
 use std::io::Write;
@@ -68,6 +69,7 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
         let card = super::ready(&backend).await?;
         let mut figures = model::figures(&backend, &card, started.elapsed()).await?;
         figures.extend(beside::figures(&backend, &card).await?);
+        figures.extend(drafts::figures(&backend, &card).await?);
         Ok::<_, Failure>(figures)
     });
     backend.shutdown();

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::context::CHUNK;
+use super::context::{CHUNK, Rows};
 use super::lock;
 use super::serve::{Server, Step};
 use super::task::{Phase, millis};
@@ -56,7 +56,7 @@ impl Server<'_> {
         let task = &mut self.tasks[index];
         task.usage.prompt_tokens = prompt as u32;
         task.usage.reused_tokens = reused as u32;
-        task.begin(spelled, may_think);
+        task.begin(spelled, may_think, self.drafts);
         task.told = task.job.request.told.take().map(|answer| self.vocabulary.tokenize(&answer).into());
         task.slot = slot;
         task.phase = if reused == prompt { Phase::Prompted } else { Phase::Prefill };
@@ -78,7 +78,7 @@ impl Server<'_> {
         let chunk = task.prompt[held..end].to_vec();
         let last = end == task.prompt.len();
         let began = Instant::now();
-        let evaluated = match self.decode(index, &chunk, last) {
+        let evaluated = match self.decode(index, &chunk, if last { Rows::Last } else { Rows::None }) {
             Ok(Some(evaluated)) => evaluated,
             Ok(None) => return Step::Yielded,
             Err(error) => return Step::Failed(error),
@@ -98,7 +98,7 @@ impl Server<'_> {
         }
         counters.prompt_speed.add(evaluated, began.elapsed().as_secs_f64());
         if last {
-            let Some(logits) = self.context.logits() else {
+            let Some(logits) = self.context.row(chunk.len() - 1) else {
                 return Step::Failed(EngineError::Decode("the prompt left no logits".into()));
             };
             self.slots.get_mut(slot).keep_row(logits);

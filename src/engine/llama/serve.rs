@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::context::{Context, Decoded, mute_log};
+use super::context::{Context, Decoded, Rows, mute_log};
 use super::load::{CANCELLED, Loaded};
 use super::task::{Phase, Task, millis};
 use super::vocab::Vocabulary;
@@ -16,6 +16,7 @@ use super::{Shared, lock};
 use crate::engine::chat::thoughts::Thoughts;
 use crate::engine::schedule::{self, Entry, Turn};
 use crate::engine::slot::{ACTIONS, PLACES, Slots, Token};
+use crate::engine::speculate::Costs;
 use crate::engine::spell::Speller;
 use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 
@@ -41,7 +42,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         }
     };
     // Reads the weights into memory once, so that the first suggestion does not wait for the disk.
-    let warm_up = context.decode(0, 0, &[spelling.filler], false);
+    let warm_up = context.decode(0, 0, &[spelling.filler], Rows::None);
     context.truncate(0, 0);
     if shared.cancel_load.load(Ordering::SeqCst) {
         shared.state.send_replace(ModelState::Failed(CANCELLED.into()));
@@ -58,11 +59,13 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         vocabulary: &vocabulary,
         speller: Speller::new(spelling),
         slots: Slots::new(PLACES, ACTIONS, shape.cells as usize),
-        context,
         context_tokens,
         tasks: Vec::new(),
         turn: Turn::default(),
         owed: false,
+        drafts: !context.loses_all(),
+        costs: Costs::default(),
+        context,
     };
     mute_log();
     *lock(&shared.counter) = Some(vocabulary.clone());
@@ -82,6 +85,9 @@ pub struct Server<'a> {
     turn: Turn,
     /// Whether the step that runs is one: what arrives waits for it.
     pub owed: bool,
+    /// Whether answers to actions are drafted. Not where a wrong draft could not be taken back.
+    pub drafts: bool,
+    pub costs: Costs,
 }
 
 impl Server<'_> {
@@ -198,7 +204,7 @@ impl Server<'_> {
         &mut self,
         index: usize,
         tokens: &[Token],
-        row: bool,
+        rows: Rows,
     ) -> Result<Option<usize>, EngineError> {
         let task = &self.tasks[index];
         let slot = task.slot;
@@ -214,7 +220,7 @@ impl Server<'_> {
         if task.is_cancelled() || (!is_firm && interrupt.waiting.load(Ordering::SeqCst)) {
             return Ok(None);
         }
-        let decoded = self.context.decode(slot, held, tokens, row);
+        let decoded = self.context.decode(slot, held, tokens, rows);
         let mut counters = lock(&self.shared.counters);
         counters.stats.decode_calls += 1;
         let finished = match decoded {

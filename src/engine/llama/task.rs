@@ -8,11 +8,12 @@ use super::Job;
 use super::context::CHUNK;
 use super::vocab::Vocabulary;
 use crate::engine::chat::thoughts::Thoughts;
-use crate::engine::sample::{self, Choice, Sampler, Sampling, TextStream};
+use crate::engine::sample::{self, Choice, Sampler, TextStream};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
+use crate::engine::speculate::{Costs, LARGEST, Speculator};
 use crate::engine::spell::Spelled;
-use crate::engine::{EngineError, Event, Piece, Usage};
+use crate::engine::{EngineError, Event, Lane, Piece, Usage};
 
 /// A request being worked on.
 pub struct Task {
@@ -26,6 +27,12 @@ pub struct Task {
     pub chunk: usize,
     /// None where the likeliest token is always taken.
     pub sampler: Option<Sampler>,
+    /// Drafts the answer, where that is worth it.
+    pub speculator: Option<Speculator>,
+    /// Tokens of a draft and the one before it, at most: fewer after an interruption.
+    pub batch: usize,
+    /// The next token is to be evaluated by itself.
+    pub alone: bool,
     /// The rest of an answer that was given beforehand.
     pub told: Option<VecDeque<Token>>,
     pub text: TextStream,
@@ -61,6 +68,9 @@ impl Task {
             slot: 0,
             chunk: CHUNK,
             sampler: None,
+            speculator: None,
+            batch: LARGEST,
+            alone: false,
             told: None,
             text: TextStream::default(),
             thoughts: None,
@@ -83,9 +93,13 @@ impl Task {
     }
 
     /// Sets out to answer its prompt, now spelled.
-    pub fn begin(&mut self, spelled: Spelled, may_think: bool) {
+    pub fn begin(&mut self, spelled: Spelled, may_think: bool, drafts: bool) {
         let sampling = self.job.request.sampling;
-        if sampling != Sampling::default() {
+        if sampling.is_greedy() {
+            // A completion is too short to repeat anything.
+            let drafts = drafts && self.job.request.lane == Lane::Action;
+            self.speculator = drafts.then(|| Speculator::new(&spelled.tokens));
+        } else {
             self.sampler = Some(Sampler::new(sampling, &spelled.tokens));
         }
         self.thoughts = may_think.then(Thoughts::default);
@@ -105,6 +119,17 @@ impl Task {
         match &mut self.told {
             None => choice,
             Some(told) => told.pop_front().map(|token| Choice { token, log_probability: 0.0 }),
+        }
+    }
+
+    /// What may follow the token that was chosen last; `room` is how many tokens may be evaluated with it.
+    pub fn draft(&mut self, room: usize, costs: &Costs) -> &[Token] {
+        let alone = std::mem::take(&mut self.alone);
+        let free = self.usage.generated_tokens - self.usage.forced_tokens;
+        let left = self.job.request.max_tokens.saturating_sub(free) as usize;
+        match &self.speculator {
+            Some(speculator) if !alone => speculator.draft(self.batch.min(left).min(room), costs),
+            _ => &[],
         }
     }
 

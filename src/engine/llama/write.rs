@@ -1,13 +1,20 @@
 //! The second half of a request: one token after the other is chosen, turned into text, and evaluated.
+//!
+//! Of an action the next tokens may be drafted and evaluated in one batch with the one that was chosen. They are chosen
+//! all the same, each from the logits that those before it left, and what was not chosen is taken back: the text, the
+//! moment at which it stops and what the slot holds then are those of tokens evaluated one by one.
 
 use std::time::Instant;
 
+use super::context::Rows;
 use super::lock;
 use super::serve::{Server, Step};
 use super::task::Phase;
 use crate::engine::Stop;
-use crate::engine::sample::Choice;
+use crate::engine::sample::{self, Choice};
+use crate::engine::schedule;
 use crate::engine::slot::Token;
+use crate::engine::speculate::LARGEST;
 
 impl Server<'_> {
     /// The prompt is read: chooses the first token.
@@ -22,15 +29,73 @@ impl Server<'_> {
         self.take(index, choice)
     }
 
-    /// Evaluates the chosen token and chooses the next.
+    /// Evaluates the chosen token, in one batch with a draft of what may follow, and chooses the next, and the next
+    /// while the draft says the same.
     pub fn next(&mut self, index: usize, token: Token) -> Step {
-        match self.decode(index, &[token], true) {
-            Ok(Some(1)) => {}
-            Ok(_) => return Step::Yielded,
+        let task = &mut self.tasks[index];
+        let (slot, held) = (task.slot, self.slots.get(task.slot).tokens().len());
+        let mut batch = vec![token];
+        // What waits does not wait for a draft.
+        if !self.owed {
+            batch.extend_from_slice(task.draft(self.context_tokens - held, &self.costs));
+        }
+        let began = Instant::now();
+        match self.decode(index, &batch, Rows::All) {
+            Ok(Some(evaluated)) if evaluated == batch.len() => {}
+            Ok(Some(_)) => {
+                self.cut(slot, held);
+                self.tasks[index].batch = schedule::next_chunk(batch.len(), 0, LARGEST);
+                return Step::Yielded;
+            }
+            Ok(None) => return Step::Yielded,
             Err(error) => return Step::Failed(error),
         }
-        let choice = self.context.logits().and_then(|row| self.tasks[index].choose(row, self.vocabulary));
-        self.take(index, choice)
+        self.costs.saw(batch.len(), began.elapsed().as_secs_f64());
+        self.keep(index, &batch)
+    }
+
+    /// Goes through a batch that was evaluated, and keeps what would have been chosen without it.
+    fn keep(&mut self, index: usize, batch: &[Token]) -> Step {
+        let slot = self.tasks[index].slot;
+        let held = self.slots.get(slot).tokens().len() - batch.len();
+        // Of the draft nothing is known to be right yet.
+        self.slots.get_mut(slot).truncate(held + 1);
+        let mut right = 0;
+        let step = loop {
+            let row = self.context.row(right);
+            let task = &mut self.tasks[index];
+            if batch.len() > 1 && task.told.is_none() && row.is_some_and(sample::is_close) {
+                // By itself it may be another one: the token before is evaluated again, alone.
+                task.alone = true;
+                self.slots.get_mut(slot).truncate(held + right);
+                break Step::More;
+            }
+            let choice = row.and_then(|row| task.choose(row, self.vocabulary));
+            let chosen = choice.map(|choice| choice.token);
+            let step = self.take(index, choice);
+            let goes_on = matches!(step, Step::More) && !self.tasks[index].is_cancelled();
+            if !goes_on || batch.get(right + 1).copied() != chosen {
+                break step;
+            }
+            right += 1;
+            self.slots.get_mut(slot).push(&batch[right..=right]);
+        };
+        let kept = self.slots.get(slot).tokens().len();
+        if kept < held + batch.len() {
+            self.context.truncate(slot, kept);
+        }
+        let task = &mut self.tasks[index];
+        task.batch = schedule::next_chunk(task.batch, task.batch, LARGEST);
+        if batch.len() > 1 {
+            let drafted = batch.len() - 1;
+            if let Some(speculator) = &mut task.speculator {
+                speculator.was_right(right == drafted);
+            }
+            let mut counters = lock(&self.shared.counters);
+            counters.stats.drafted_tokens += drafted as u64;
+            counters.stats.accepted_draft_tokens += right as u64;
+        }
+        step
     }
 
     /// Turns a chosen token into text, and says whether to go on.
@@ -53,6 +118,9 @@ impl Server<'_> {
             lock(&self.shared.counters).stats.forced_tokens += 1;
         }
         task.phase = Phase::Chosen(token);
+        if let Some(speculator) = &mut task.speculator {
+            speculator.push(token);
+        }
         let Ok(text) = task.text.push(&bytes[forced..]) else {
             return Step::Ended(Stop::EndOfText);
         };
