@@ -9,6 +9,7 @@ pub mod sample;
 pub mod schedule;
 pub mod scripted;
 pub mod slot;
+pub mod speculate;
 pub mod spell;
 pub mod stats;
 
@@ -117,6 +118,9 @@ pub struct Request {
     pub hold: Duration,
     /// Returns true to stop after the piece it was shown.
     pub stop: StopRule,
+    /// The answer, given beforehand: the model works as ever, and what it chooses is replaced. For measuring what a
+    /// known answer costs, with a model that would not give it.
+    pub told: Option<String>,
 }
 
 /// A piece of text, whole characters.
@@ -184,10 +188,19 @@ pub enum EngineError {
     Decode(String),
 }
 
+/// How much of its prompt a model has read, tokens; what it had read before counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reading {
+    pub tokens: u32,
+    /// Of so many; 0 until that is known.
+    pub of: u32,
+}
+
 /// The stream of one request. Dropping it cancels: no further token is made.
 pub struct Generation {
     events: mpsc::UnboundedReceiver<Event>,
     cancel: CancelOnDrop,
+    reading: watch::Receiver<Reading>,
     steer: Arc<Steer>,
 }
 
@@ -247,8 +260,14 @@ impl Drop for CancelOnDrop {
 }
 
 impl Generation {
+    /// One of a backend that does not say how it gets on with the prompt.
     pub fn new(events: mpsc::UnboundedReceiver<Event>, cancel: CancelOnDrop) -> Self {
-        Self { events, cancel, steer: Arc::default() }
+        Self { events, cancel, reading: watch::channel(Reading::default()).1, steer: Arc::default() }
+    }
+
+    /// One that can be asked how much is read.
+    pub fn with_reading(self, reading: watch::Receiver<Reading>) -> Self {
+        Self { reading, ..self }
     }
 
     /// With the other end of what a backend reads while it works.
@@ -271,5 +290,10 @@ impl Generation {
     /// The next event; `None` after the last one.
     pub async fn next(&mut self) -> Option<Event> {
         self.events.recv().await
+    }
+
+    /// How much of the prompt is read by now.
+    pub fn reading(&self) -> Reading {
+        *self.reading.borrow()
     }
 }

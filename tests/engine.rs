@@ -16,7 +16,8 @@ use codesage::context::Snippet;
 use codesage::engine::llama::{LlamaEngine, Options, Source};
 use codesage::engine::sample::{Mirostat, Sampling};
 use codesage::engine::{
-    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Request, Steer, Stop, Usage,
+    Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Reading, Request, Steer,
+    Stop, Usage,
 };
 use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::{Fim, TinyModel, Weights};
@@ -70,6 +71,7 @@ fn request(prompt: Fill, lane: Lane, max_tokens: u32) -> Request {
         max_time: DEADLINE,
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
+        told: None,
     }
 }
 
@@ -384,6 +386,55 @@ async fn a_completion_preempts_an_action_which_resumes_unchanged() {
     let (rest, end) = collect(disturbed).await;
     assert_eq!(end.unwrap().0, Stop::Limit);
     assert_eq!(first.text + &rest, expected);
+}
+
+/// The next completion is asked for as soon as the last one is answered: there is no idle moment, and an action still
+/// reads its prompt and writes its answer, to the same token.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_goes_on_beside_completions_without_a_pause() {
+    let model = TinyModel { n_layer: 12, ..worded() };
+    let action = || request(fill(&CODE[..400], "", ""), Lane::Action, 12);
+    let said = |pieces: Vec<Piece>| -> Vec<(String, u32)> {
+        pieces.into_iter().map(|piece| (piece.text, piece.tokens)).collect()
+    };
+    let running = start(&model).await;
+    let expected = said(pieces(running.engine.generate(action())).await);
+    assert_eq!(expected.len(), 12);
+
+    let running = start(&model).await;
+    let mut acting = tokio::spawn(pieces(running.engine.generate(action())));
+    let (began, mut completions) = (Instant::now(), 0);
+    let disturbed = loop {
+        let at = 2000 + completions % 100;
+        let asked = fill(&CODE[at..at + 80], "", "\n}");
+        tokio::select! {
+            biased;
+            ended = &mut acting => break ended.unwrap(),
+            _ = complete(&running.engine, asked, 3) => completions += 1,
+        }
+        assert!(began.elapsed() < DEADLINE, "the action never ends");
+    };
+    assert_eq!(said(disturbed), expected);
+    assert!(completions >= 5, "{completions} completions disturb nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_much_is_read_is_told() {
+    let running = start(&worded()).await;
+    let held = || Request { hold: DEADLINE, ..request(fill(&CODE[..1500], "", ""), Lane::Action, 3) };
+    for reused in [false, true] {
+        let generation = running.engine.generate(held());
+        idle(&running.engine).await;
+        // What was read before counts: the second time nothing is evaluated.
+        let evaluated = running.engine.stats().evaluated_tokens as u32;
+        assert_eq!(generation.reading(), Reading { tokens: evaluated, of: evaluated }, "reused: {reused}");
+        assert!(evaluated > 500);
+    }
+    // One that waits for another has read nothing, of it is not known what.
+    let mut first = running.engine.generate(request(fill("", "a", ""), Lane::Action, 1000));
+    let second = running.engine.generate(request(fill("", "b", ""), Lane::Action, 1));
+    assert!(matches!(first.next().await, Some(Event::Piece(_))));
+    assert_eq!(second.reading(), Reading::default());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -738,4 +789,224 @@ async fn a_seed_says_the_same_again() {
     let (text, end) = collect(running.engine.generate(drawn(1))).await;
     assert_eq!(end.unwrap().0, Stop::Limit);
     assert_eq!(collect(running.engine.generate(drawn(1))).await.0, text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_is_said() {
+    let running = start(&worded()).await;
+    let told = "let tokens = self.slots;\n".repeat(3);
+    for lane in [Lane::Action, Lane::Completion] {
+        let prompt = Prompt::Instruct(instruct("", &told, "", ""));
+        let request = Request { prompt, told: Some(told.clone()), ..request(fill("", "", ""), lane, 400) };
+        let (text, end) = collect(running.engine.generate(request)).await;
+        assert_eq!((text, end.unwrap().0), (told.clone(), Stop::EndOfText));
+    }
+}
+
+/// So little chance that the likeliest token always comes; but what is drawn is never drafted.
+fn undrafted() -> Sampling {
+    Sampling { temperature: 1e-6, ..Sampling::default() }
+}
+
+/// An action's answer to a text, piece by piece, and what it cost.
+async fn answer(
+    engine: &LlamaEngine,
+    sampling: Sampling,
+    user: &str,
+    max_tokens: u32,
+) -> (Vec<String>, Stop, Usage) {
+    let prompt = Prompt::Instruct(instruct("", user, "", ""));
+    let mut generation =
+        engine.generate(Request { prompt, sampling, ..request(fill("", "", ""), Lane::Action, max_tokens) });
+    let mut said = Vec::new();
+    loop {
+        match tokio::time::timeout(DEADLINE, generation.next()).await.expect("answers in time") {
+            Some(Event::Piece(piece)) => said.push(piece.text),
+            Some(Event::End { stop, usage }) => return (said, stop, usage),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz";
+
+/// The same pieces, the same end and the same count of tokens, whatever the drafts are worth.
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_change_no_answer() {
+    let repeating = |seed| TinyModel { sharpness: 0.5, ..TinyModel::random(seed) };
+    let texts = |n: usize| {
+        let at = |step: usize| CODE.floor_char_boundary((n * step) % (CODE.len() - 900));
+        [
+            CODE[at(331)..at(331) + 400].to_owned(),
+            // What the counting model says, whole, cut short, and with something else in between.
+            format!("{ALPHABET}\n{ALPHABET}"),
+            format!("{}\n{}", &ALPHABET[..4 + n], "!?".repeat(20)),
+            format!("{}{}{}", &ALPHABET[..6 + n % 12], "-".repeat(n), &ALPHABET[n % 20..]),
+        ]
+    };
+    for model in [TinyModel::default(), repeating(7), repeating(11), worded()] {
+        for n in 0..8 {
+            // New ones, which have measured nothing: each size of draft is tried.
+            let (drafted, plain) = (start(&model).await, start(&model).await);
+            for text in texts(n) {
+                let one = answer(&drafted.engine, Sampling::default(), &text, 90).await;
+                let other = answer(&plain.engine, undrafted(), &text, 90).await;
+                assert_eq!((&one.0, one.1), (&other.0, other.1), "{text}");
+                assert_eq!(one.2.generated_tokens, other.2.generated_tokens);
+            }
+            let stats = drafted.engine.stats();
+            assert_eq!(plain.engine.stats().drafted_tokens, 0);
+            assert!(stats.accepted_draft_tokens <= stats.drafted_tokens, "{stats:?}");
+            if matches!(model.weights, Weights::Bigram { .. }) {
+                assert!(stats.accepted_draft_tokens >= 15, "{stats:?}");
+                assert!(stats.decode_calls < plain.engine.stats().decode_calls, "{stats:?}");
+            }
+        }
+    }
+}
+
+/// A first draft of fifteen tokens that is right up to each of its places, or throughout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_kept_as_far_as_it_is_right() {
+    for right in 0..=15 {
+        let running = start(&TinyModel::default()).await;
+        // A sign before it: with the line end before an answer, three letters would be enough.
+        let user = format!("-{}{}", &ALPHABET[..4 + right], "?".repeat(30));
+        let before = running.engine.stats();
+        // As many tokens as are left of the alphabet, so that nothing is drafted from the answer itself.
+        let (said, stop, usage) = answer(&running.engine, Sampling::default(), &user, 26).await;
+        assert_eq!((said.concat().as_str(), stop), (ALPHABET, Stop::Limit), "{right}");
+        let stats = running.engine.stats();
+        assert_eq!((stats.drafted_tokens, stats.accepted_draft_tokens), (15, right as u64), "{right}");
+        // The prompt; the first three letters; the draft with the fourth, which gives one token more than it had
+        // right; and the others but the last, which nothing is chosen after.
+        let chunks = u64::from(usage.evaluated_tokens.div_ceil(128));
+        let calls = stats.decode_calls - before.decode_calls;
+        assert_eq!(calls, chunks + 3 + 1 + (26 - 4 - right as u64 - 1), "{right}");
+    }
+}
+
+/// No token behind the one at which it stops, and what the slot then holds is what it would hold without drafts: the
+/// next prompt evaluates as much, and says the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_inside_a_draft_leaves_no_trace() {
+    for last in 'd'..='v' {
+        let mut told = Vec::new();
+        for sampling in [Sampling::default(), undrafted()] {
+            let running = start(&TinyModel::default()).await;
+            let said = format!("-{ALPHABET}");
+            let prompt = |prefill: &str| Prompt::Instruct(instruct("", &said, prefill, ""));
+            let action = || request(fill("", "", ""), Lane::Action, 60);
+            let stop = Box::new(move |piece: &Piece| piece.text.ends_with(last));
+            let stopped = Request { prompt: prompt(""), sampling, stop, ..action() };
+            let (text, end) = collect(running.engine.generate(stopped)).await;
+            assert_eq!(end.unwrap().0, Stop::StopRule);
+            assert!(text.ends_with(last) && text.len() == last as usize - 'a' as usize + 1, "{text}");
+            // Some of it taken back, all of it, and gone on from.
+            let mut costs = Vec::new();
+            for prefill in [text[..2].to_owned(), text.clone(), format!("{text}!")] {
+                let next = Request { prompt: prompt(&prefill), sampling, max_tokens: 3, ..action() };
+                let (text, end) = collect(running.engine.generate(next)).await;
+                let usage = end.unwrap().1;
+                costs.push((text, usage.evaluated_tokens, usage.reused_tokens));
+            }
+            told.push((text, costs));
+            let drafted = running.engine.stats().drafted_tokens;
+            assert_eq!(drafted > 0, sampling == Sampling::default() && last > 'd', "{last}: {drafted}");
+        }
+        assert_eq!(told[0], told[1], "{last}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_inside_a_draft_leaves_no_trace() {
+    let running = start(&TinyModel::slow()).await;
+    let user = format!("{ALPHABET}\n").repeat(8);
+    let (expected, ..) = answer(&running.engine, undrafted(), &user, 200).await;
+    for moment in [1, 4, 5, 6, 9, 20, 40, 80] {
+        let prompt = Prompt::Instruct(instruct("", &user, "", ""));
+        let request = Request { prompt, ..request(fill("", "", ""), Lane::Action, 1000) };
+        let mut generation = running.engine.generate(request);
+        for _ in 0..moment {
+            assert!(matches!(generation.next().await, Some(Event::Piece(_))));
+        }
+        drop(generation);
+        idle(&running.engine).await;
+        let (said, ..) = answer(&running.engine, Sampling::default(), &user, 200).await;
+        assert_eq!(said, expected, "after {moment}");
+    }
+    let stats = running.engine.stats();
+    assert!(
+        stats.accepted_draft_tokens > 0 && stats.accepted_draft_tokens <= stats.drafted_tokens,
+        "{stats:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_end_where_the_context_does() {
+    let options = Options { context_tokens: Some(256), ..Options::default() };
+    let model = TinyModel::default();
+    let (drafted, plain) = (start_with(&model, options.clone()).await, start_with(&model, options).await);
+    for letters in 150..176 {
+        let user = &ALPHABET.repeat(7)[..letters];
+        // The words of the chat take tokens too: as many as there are left.
+        let left = (1..=256).rev();
+        let mut ended = None;
+        for most in left {
+            let prompt = Prompt::Instruct(instruct("", user, "", ""));
+            let request = Request { prompt, ..request(fill("", "", ""), Lane::Action, most) };
+            if let (text, Ok((stop, usage))) = collect(drafted.engine.generate(request)).await {
+                ended = Some((most, text, stop, usage));
+                break;
+            }
+        }
+        let (most, text, stop, usage) = ended.expect("there is room");
+        assert_eq!(usage.prompt_tokens + most, 256);
+        let (said, other, _) = answer(&plain.engine, undrafted(), user, most).await;
+        assert_eq!((text, stop), (said.concat(), other), "{letters}");
+    }
+    assert!(drafted.engine.stats().accepted_draft_tokens > 0);
+}
+
+/// A completion comes after every twelfth piece that is heard of, in the middle of a draft or between two.
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_make_way_for_completions() {
+    let running = start(&TinyModel::slow()).await;
+    let user = format!("{ALPHABET}\n").repeat(4);
+    let (expected, ..) = answer(&running.engine, undrafted(), &user, 150).await;
+    let prompt = Prompt::Instruct(instruct("", &user, "", ""));
+    let mut generation =
+        running.engine.generate(Request { prompt, ..request(fill("", "", ""), Lane::Action, 150) });
+    let mut said = Vec::new();
+    let end = loop {
+        match tokio::time::timeout(DEADLINE, generation.next()).await.expect("answers in time") {
+            Some(Event::Piece(piece)) => said.push(piece.text),
+            end => break end,
+        }
+        if said.len() % 12 == 0 {
+            complete(&running.engine, fill("let ", &"x".repeat(said.len()), ";"), 2).await;
+        }
+    };
+    assert!(matches!(end, Some(Event::End { stop: Stop::Limit, .. })), "{end:?}");
+    assert_eq!(said, expected);
+    assert!(running.engine.stats().drafted_tokens > 0);
+}
+
+/// Only the likeliest token can be foreseen, and only an edit repeats what it was asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_drawn_is_not_drafted() {
+    let running = start(&TinyModel::default()).await;
+    let said = instruct("", ALPHABET, "", "");
+    for (sampling, drafts) in [
+        (Sampling { temperature: 0.5, ..Sampling::default() }, false),
+        (Sampling { repeat_penalty: 1.1, ..Sampling::default() }, false),
+        (Sampling { temperature: 0.5, mirostat: Mirostat::V2, ..Sampling::default() }, false),
+        (Sampling { temperature: 0.0, top_k: 7, seed: 3, ..Sampling::default() }, true),
+    ] {
+        let before = running.engine.stats().drafted_tokens;
+        let prompt = Prompt::Instruct(said.clone());
+        let request = Request { prompt, sampling, ..request(fill("", "", ""), Lane::Action, 26) };
+        collect(running.engine.generate(request)).await.1.expect("no error");
+        assert_eq!(running.engine.stats().drafted_tokens > before, drafts, "{sampling:?}");
+    }
 }

@@ -30,8 +30,8 @@ use crate::assist::diary::Entry;
 use crate::assist::recipes::Recipe;
 use crate::edit::Action;
 use crate::edit::guard::{Guard, Refusal};
-use crate::engine::Usage;
 use crate::engine::sample::Sampling;
+use crate::engine::{Reading, Usage};
 use crate::text::Document;
 use crate::threads::{Broken, lock, off_the_runtime};
 pub(super) use menu::Cookbook;
@@ -69,18 +69,18 @@ pub struct Options {
     pub system: Option<String>,
 }
 
-/// How an answer comes along.
+/// How an answer comes along: as often as something is new, and every tenth of a second while nothing is.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
-    /// The model is reading; nothing is written yet.
-    Reading,
+    /// The model is reading, so much by now; nothing is written yet.
+    Reading(Reading),
     Writing {
         /// Written so far.
         tokens: u32,
         per_second: f32,
         /// The last whole line.
         line: String,
-        /// What was written since the last report, as it came from the model.
+        /// What was written since the last report, as it came from the model; empty where that is nothing.
         piece: String,
     },
     /// A first answer could not be used; the model is told why and tries once more.
@@ -213,7 +213,7 @@ impl Assistant {
         acted: &mut Acted,
         report: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Outcome, Refusal> {
-        report(Progress::Reading);
+        report(Progress::Reading(Reading::default()));
         let (this, asked) = (self.clone(), job.clone());
         let plan = Arc::new(off_the_runtime(move || this.plan(&asked)).await??);
         let Some(first) = self.attempt(&job, &plan, acted, report).await? else {

@@ -137,6 +137,7 @@ impl Assistant {
             max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
             hold: Duration::ZERO,
             stop: start.stop_rule(),
+            told: None,
         });
         let run = start.run(generation, Arc::downgrade(self), uri.clone());
         if run.agrees(now.rope()) {

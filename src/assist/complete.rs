@@ -226,6 +226,7 @@ impl Assistant {
             max_time: Duration::from_millis(rules.settings.completion.max_time_ms.into()),
             hold: ready.hold,
             stop: start.stop_rule(),
+            told: None,
         });
         let run = start.run(generation, Arc::downgrade(self), ask.uri.clone());
         let listener = run.listen(false);

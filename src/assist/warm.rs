@@ -152,6 +152,7 @@ impl Assistant {
             max_time: Duration::ZERO,
             hold: Duration::ZERO,
             stop: Box::new(|_| true),
+            told: None,
         });
         let (events, cancel, _) = generation.into_parts();
         // NB: this ends what was read before: the person is here now.

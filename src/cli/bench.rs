@@ -2,6 +2,8 @@
 //!
 //! Each measurement goes through the same calls as a session. Prints; asserts nothing, for times are no contract.
 
+mod beside;
+mod drafts;
 mod model;
 
 use std::io::Write;
@@ -64,7 +66,10 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
     let backend = super::backend(&session.settings);
     let measured = runtime.block_on(async {
         let card = super::ready(&backend).await?;
-        model::figures(&backend, &card, started.elapsed()).await
+        let mut figures = model::figures(&backend, &card, started.elapsed()).await?;
+        figures.extend(beside::figures(&backend, &card).await?);
+        figures.extend(drafts::figures(&backend, &card).await?);
+        Ok::<_, Failure>(figures)
     });
     backend.shutdown();
     figures.extend(measured?);
@@ -76,7 +81,7 @@ fn print(mut output: impl Write, figures: &[Figure], as_json: bool) -> Result<()
         let fields = figures.iter().map(|figure| {
             let value = json!({
                 "p50": figure.rank(0.50), "p95": figure.rank(0.95), "p99": figure.rank(0.99),
-                "mean": figure.mean(), "samples": figure.samples.len(),
+                "max": figure.rank(1.0), "mean": figure.mean(), "samples": figure.samples.len(),
             });
             (figure.name.to_owned(), value)
         });
@@ -85,11 +90,11 @@ fn print(mut output: impl Write, figures: &[Figure], as_json: bool) -> Result<()
     }
     for figure in figures {
         let Figure { title, unit, .. } = figure;
-        let [p50, p95, p99] = [0.50, 0.95, 0.99].map(|share| figure.rank(share));
+        let [p50, p95, p99, max] = [0.50, 0.95, 0.99, 1.0].map(|share| figure.rank(share));
         let mean = figure.mean();
         writeln!(
             output,
-            "{title:<46} mean {mean:>8.2}  p50 {p50:>8.2}  p95 {p95:>8.2}  p99 {p99:>8.2} {unit}"
+            "{title:<46} mean {mean:>8.2}  p50 {p50:>8.2}  p95 {p95:>8.2}  p99 {p99:>8.2}  max {max:>8.2} {unit}"
         )?;
     }
     Ok(())
@@ -210,7 +215,7 @@ mod tests {
         let object: Value = serde_json::from_slice(&output).unwrap();
         assert_eq!(
             object["x"],
-            json!({"mean": 100.5, "p50": 100.0, "p95": 190.0, "p99": 198.0, "samples": 200})
+            json!({"mean": 100.5, "p50": 100.0, "p95": 190.0, "p99": 198.0, "max": 200.0, "samples": 200})
         );
     }
 }

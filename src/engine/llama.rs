@@ -11,9 +11,11 @@
 
 mod context;
 mod load;
+mod read;
 mod serve;
 mod task;
 mod vocab;
+mod write;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -26,8 +28,8 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::stats::Window;
 use crate::engine::{
-    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Request,
-    Steer,
+    Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Reading,
+    Request, Steer,
 };
 use crate::prompt::Prompt;
 use crate::threads::lock;
@@ -87,6 +89,7 @@ struct Job {
     cancelled: Cancelled,
     steer: Arc<Steer>,
     events: mpsc::UnboundedSender<Event>,
+    reading: watch::Sender<Reading>,
     submitted: Instant,
 }
 
@@ -99,6 +102,8 @@ struct Interrupt {
     running: AtomicU64,
     /// The inbox has a completion that the running decode should make way for.
     waiting: AtomicBool,
+    /// The running decode makes way for nothing; a cancel ends it all the same.
+    firm: AtomicBool,
 }
 
 #[derive(Default)]
@@ -224,6 +229,7 @@ impl Backend for LlamaEngine {
         let cancelled = Cancelled::default();
         let steer = Arc::<Steer>::default();
         let (events, receiver) = mpsc::unbounded_channel();
+        let (reading, read) = watch::channel(Reading::default());
         let is_completion = request.lane == Lane::Completion;
         {
             let mut inbox = lock(&shared.inbox);
@@ -231,10 +237,14 @@ impl Backend for LlamaEngine {
                 return Generation::failed(EngineError::Stopped);
             }
             let (cancelled, steer) = (cancelled.clone(), steer.clone());
-            inbox.jobs.push_back(Job { id, request, cancelled, steer, events, submitted: Instant::now() });
+            let submitted = Instant::now();
+            inbox.jobs.push_back(Job { id, request, cancelled, steer, events, reading, submitted });
             if is_completion {
+                // NB: in this order; `decode` has its counterpart. A decode that begins after this look sees who waits.
                 shared.interrupt.waiting.store(true, Ordering::SeqCst);
-                shared.interrupt.abort.store(true, Ordering::SeqCst);
+                if !shared.interrupt.firm.load(Ordering::SeqCst) {
+                    shared.interrupt.abort.store(true, Ordering::SeqCst);
+                }
             }
         }
         shared.bell.notify_one();
@@ -250,7 +260,8 @@ impl Backend for LlamaEngine {
             let _inbox = lock(&theirs.inbox);
             theirs.bell.notify_one();
         };
-        Generation::new(receiver, CancelOnDrop::new(cancelled, Some(Box::new(interrupt)))).steered(steer)
+        let cancel = CancelOnDrop::new(cancelled, Some(Box::new(interrupt)));
+        Generation::new(receiver, cancel).with_reading(read).steered(steer)
     }
 
     fn count_tokens(&self, text: &str) -> Option<usize> {

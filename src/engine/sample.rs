@@ -41,6 +41,24 @@ pub fn among(row: &[f32], tokens: impl Iterator<Item = Token> + Clone) -> Option
     Some(Choice { token, log_probability: -total.ln() })
 }
 
+/// Logits nearer than this may change places when a token is evaluated in a batch instead of by itself: the sums are
+/// the same, and not added in the same order.
+const CLOSE: f32 = 0.01;
+
+/// Whether the likeliest token of a row is so only by a hair.
+pub fn is_close(row: &[f32]) -> bool {
+    let (mut most, mut second) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+    for &x in row {
+        // NB: false for what is no number.
+        if x > most {
+            (most, second) = (x, most);
+        } else if x > second {
+            second = x;
+        }
+    }
+    second.is_finite() && most - second < CLOSE
+}
+
 /// Bytes of tokens → whole characters: a token may end inside a character.
 #[derive(Debug, Default)]
 pub struct TextStream {
@@ -93,6 +111,21 @@ mod tests {
         let row = [9.0, 1.0, 2.0, f32::NAN];
         assert_eq!(among(&row, [1, 2, 3, -4, 77].into_iter()).map(|choice| choice.token), Some(2));
         assert_eq!(among(&row, std::iter::empty()), None);
+    }
+
+    #[test]
+    fn by_a_hair() {
+        for (row, expected) in [
+            (&[][..], false),
+            (&[1.0], false),
+            (&[1.0, 3.0, 2.995], true),
+            (&[2.995, f32::NAN, 3.0, -1.0], true),
+            (&[3.0, 2.98], false),
+            (&[3.0, 3.0], true),
+            (&[f32::NEG_INFINITY, 0.0], false),
+        ] {
+            assert_eq!(is_close(row), expected, "{row:?}");
+        }
     }
 
     #[test]

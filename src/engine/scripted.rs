@@ -275,6 +275,7 @@ mod tests {
             max_time: Duration::from_secs(9),
             hold: Duration::ZERO,
             stop: Box::new(|_| false),
+            told: None,
         });
         let mut text = String::new();
         let usage = loop {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use codesage::assist::act::Progress;
 use codesage::edit::Action;
-use codesage::engine::Backend;
 use codesage::engine::scripted::Script;
+use codesage::engine::{Backend, Reading};
 
 use super::scene::END;
 use super::{BETTER, BETTER_AREA, Ended, python, rust, rust_with};
@@ -20,7 +20,7 @@ async fn every_piece_is_told_as_it_comes() {
     let pieces = Script::text(&answer).pieces.len();
     let seen = rust(Action::Refactor).script(Script::text(&answer).slowly(STEP)).play().await;
     assert_eq!(seen.ended, Ended::Applied(rust_with(BETTER)));
-    assert_eq!(seen.progress.first(), Some(&Progress::Reading));
+    assert_eq!(seen.progress.first(), Some(&Progress::Reading(Reading::default())));
     let writing: Vec<_> = seen.progress[1..]
         .iter()
         .map(|one| match one {
@@ -93,10 +93,43 @@ async fn a_cancel_leaves_nothing() {
 async fn a_cancel_before_the_first_piece_leaves_nothing() {
     let scene = rust(Action::Refactor).script(Script::text(BETTER).slowly(Duration::from_secs(60)));
     let (backend, assistant, job) = scene.prepare();
-    let acting = assistant.act(job, |one| assert_eq!(one, Progress::Reading));
+    let acting = assistant.act(job, |one| assert!(matches!(one, Progress::Reading(_)), "{one:?}"));
     assert!(tokio::time::timeout(Duration::from_secs(1), acting).await.is_err());
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert_eq!(backend.stats().generated_tokens, 0);
     let text = assistant.snapshot(&scene.uri()).map(|document| document.rope().to_string());
     assert_eq!(text, scene.text_at_the_end());
+}
+
+/// However long a piece takes: a large model, or one that makes way for what is being typed.
+#[tokio::test(start_paused = true)]
+async fn a_silence_is_told_too() {
+    for (step, pieces) in [(1_050, 8), (150, 20), (99, 5)] {
+        let text = "word\n".repeat(pieces);
+        let script = Script { pieces: vec!["word\n".into(); pieces], ..Script::text("") };
+        let scene = rust(Action::Explain).script(script.slowly(Duration::from_millis(step)));
+        let (_, assistant, job) = scene.prepare();
+        let mut told = Vec::new();
+        let began = tokio::time::Instant::now();
+        let acted = assistant
+            .act(job, |one| {
+                let (said, read) = match one {
+                    Progress::Writing { tokens, piece, .. } => (tokens, piece),
+                    Progress::Reading(_) => (0, String::new()),
+                    other @ Progress::Again(_) => panic!("{other:?}"),
+                };
+                told.push((began.elapsed().as_millis() as u64, said, read));
+            })
+            .await;
+        assert_eq!(acted.usage.generated_tokens as usize, pieces);
+        // At the beginning, at every piece, and each tenth of a second between two.
+        let between = (step - 1) / 100;
+        assert_eq!(told.len() as u64, 1 + pieces as u64 * (1 + between), "{step}: {told:?}");
+        for pair in told.windows(2) {
+            assert!(pair[1].0 - pair[0].0 <= 100 + 1, "{step}: {pair:?}");
+            assert!(pair[0].1 <= pair[1].1, "{step}: {pair:?}");
+        }
+        // What streams is whole, and nothing of it comes twice.
+        assert_eq!(told.iter().map(|(.., piece)| piece.as_str()).collect::<String>(), text);
+    }
 }

@@ -1,7 +1,9 @@
 //! Asking: one generation, watched on the engine's own thread so that it ends where the answer ends.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::plan::{Form, Plan};
 use super::{Job, Progress};
@@ -15,6 +17,9 @@ use crate::threads::lock;
 
 /// No answer takes longer; a machine that is that slow needs a smaller model.
 const LONGEST: Duration = Duration::from_secs(600);
+/// After so long without a piece it is said again how far it is: a large model reads for a while, and one that makes
+/// way for completions waits. Half of what a person takes for stuck.
+const SILENCE: Duration = Duration::from_millis(100);
 /// Lines by which a model that was taught our plain layout begins its next example: the answer is over.
 const NEXT: [&str; 2] = ["FILE: ", "TASK: "];
 
@@ -89,21 +94,29 @@ impl Assistant {
             max_time: LONGEST,
             hold: Duration::ZERO,
             stop: stop_rule(watch.clone()),
+            told: None,
         };
         let mut generation = self.backend.generate(request);
         let (mut tokens, mut first) = (0, None);
+        let mut silence = tokio::time::interval_at(Instant::now() + SILENCE, SILENCE);
+        silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            match generation.next().await {
+            let event = tokio::select! {
+                biased;
+                event = generation.next() => event,
+                _ = silence.tick() => {
+                    report(match first {
+                        None => Progress::Reading(generation.reading()),
+                        Some(first) => writing(tokens, first, &watch, String::new()),
+                    });
+                    continue;
+                }
+            };
+            match event {
                 Some(Event::Piece(piece)) => {
                     tokens += piece.tokens;
-                    let seconds = first.get_or_insert_with(Instant::now).elapsed().as_secs_f32();
-                    let line = last_line(&lock(&watch).text);
-                    report(Progress::Writing {
-                        tokens,
-                        per_second: tokens as f32 / seconds.max(0.001),
-                        line,
-                        piece: piece.text,
-                    });
+                    report(writing(tokens, *first.get_or_insert_with(Instant::now), &watch, piece.text));
+                    silence.reset();
                 }
                 Some(Event::End { stop: Stop::Cancelled, usage }) => return Ok((None, usage)),
                 Some(Event::End { stop, usage }) => {
@@ -131,6 +144,12 @@ impl Watch {
 
 fn stop_rule(watch: Arc<Mutex<Watch>>) -> StopRule {
     Box::new(move |piece: &Piece| lock(&watch).push(&piece.text))
+}
+
+fn writing(tokens: u32, first: Instant, watch: &Mutex<Watch>, piece: String) -> Progress {
+    let seconds = first.elapsed().as_secs_f32();
+    let line = last_line(&lock(watch).text);
+    Progress::Writing { tokens, per_second: tokens as f32 / seconds.max(0.001), line, piece }
 }
 
 /// The last whole line with anything on it: what a person sees of an answer that is being written.

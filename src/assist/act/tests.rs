@@ -102,7 +102,7 @@ impl Place {
                     meanwhile(&self.assistant);
                 }
             }
-            Progress::Reading => {}
+            Progress::Reading(_) => {}
         };
         let acted = self.assistant.act(job, report).await;
         Told::of(acted, again)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::{Figure, milliseconds};
-use crate::assist::{Ask, Assistant};
+use crate::assist::{Answer, Ask, Assistant};
 use crate::cli::Failure;
 use crate::completion::policy::Trigger;
 use crate::config::Settings;
@@ -19,7 +19,7 @@ use crate::prompt::{Fill, Prompt};
 use crate::text::{Change, Document, Encoding};
 
 /// Real code: typed again for the cost of a key, and read for everything else.
-const SOURCES: [(&str, &str); 2] = [
+pub const SOURCES: [(&str, &str); 2] = [
     ("queue.rs", include_str!("../../../fixtures/demo/queue.rs")),
     ("pantry.py", include_str!("../../../fixtures/demo/pantry.py")),
 ];
@@ -87,7 +87,7 @@ async fn keys(backend: &Arc<dyn Backend>) -> Result<Vec<Figure>, Failure> {
 
 /// What a key does. The order is that of the figures.
 #[derive(Clone, Copy)]
-enum Key {
+pub enum Key {
     Cold,
     Character,
     Opener,
@@ -96,7 +96,7 @@ enum Key {
 }
 
 /// Lines of a file, taken out and typed again: characters, Enter with its indentation, and a Backspace now and then.
-struct Retyping<'a> {
+pub struct Retyping<'a> {
     assistant: &'a Arc<Assistant>,
     uri: Url,
     version: i32,
@@ -111,7 +111,7 @@ struct Retyping<'a> {
 }
 
 impl<'a> Retyping<'a> {
-    fn open(
+    pub fn open(
         assistant: &'a Arc<Assistant>,
         name: &str,
         text: &'static str,
@@ -127,7 +127,7 @@ impl<'a> Retyping<'a> {
     }
 
     /// Presses the next key and says what it was; `None` when all is typed.
-    fn step(&mut self) -> Option<Key> {
+    pub fn step(&mut self) -> Option<Key> {
         let rest = &self.text[self.cursor..self.end];
         let next = rest.chars().next()?;
         self.keys += 1;
@@ -163,7 +163,7 @@ impl<'a> Retyping<'a> {
         }
     }
 
-    async fn ask(&self) {
+    pub async fn ask(&self) -> Answer {
         let ask = Ask {
             uri: self.uri.clone(),
             document: self.document.clone(),
@@ -172,10 +172,10 @@ impl<'a> Retyping<'a> {
             selection: None,
             popup: None,
         };
-        self.assistant.complete(ask).await;
+        self.assistant.complete(ask).await
     }
 
-    fn close(&self) {
+    pub fn close(&self) {
         self.assistant.close(&self.uri);
     }
 }
@@ -221,7 +221,7 @@ async fn cancels(backend: &Arc<dyn Backend>, card: &ModelCard) -> Result<Figure,
 }
 
 /// Waits until the engine computes nothing, and says since when.
-async fn idle_since(backend: &Arc<dyn Backend>) -> Instant {
+pub async fn idle_since(backend: &Arc<dyn Backend>) -> Instant {
     let mut last = backend.stats();
     let mut since = Instant::now();
     loop {
@@ -258,6 +258,7 @@ fn ask(backend: &Arc<dyn Backend>, round: u32, tokens: usize, max_tokens: u32) -
         max_time: Duration::from_secs(60),
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
+        told: None,
     };
     (backend.generate(request), Instant::now())
 }

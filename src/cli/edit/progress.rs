@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::assist::act::{Acted, Progress};
 use crate::cli::colour::harmless;
+use crate::engine::Reading;
 
 /// No eye reads faster.
 const BETWEEN: Duration = Duration::from_millis(80);
@@ -43,7 +44,10 @@ impl<W: Write> Ticker<W> {
     /// `now` tells how often to draw.
     pub fn tell(&mut self, progress: &Progress, now: Instant) {
         match progress {
-            Progress::Reading => self.draw("reading"),
+            Progress::Reading(Reading { of: 0, .. }) => self.draw("reading"),
+            Progress::Reading(Reading { tokens, of }) => {
+                self.draw(&format!("reading, {tokens} of {of} tokens"));
+            }
             Progress::Writing { .. } if self.gives_way => {
                 self.put("\r\x1b[K");
                 self.screen = None;
@@ -103,7 +107,8 @@ mod tests {
         let mut ticker = ticker(false);
         let begin = Instant::now();
         ticker.waiting();
-        ticker.tell(&Progress::Reading, begin);
+        ticker.tell(&Progress::Reading(Reading::default()), begin);
+        ticker.tell(&Progress::Reading(Reading { tokens: 384, of: 2100 }), begin);
         ticker.tell(&writing(1), begin);
         ticker.tell(&writing(2), begin + BETWEEN / 2);
         ticker.tell(&writing(3), begin + BETWEEN);
@@ -114,6 +119,7 @@ mod tests {
         let expected = [
             line("loading the model"),
             line("reading"),
+            line("reading, 384 of 2100 tokens"),
             line("1 tokens, 13/s  let \u{fffd}[2Jx= 1;"),
             line("3 tokens, 13/s  let \u{fffd}[2Jx= 1;"),
             "\r\x1b[Kcodesage: once more: It is empty.\n".to_owned(),

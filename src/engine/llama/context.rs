@@ -6,6 +6,7 @@
 
 use std::ffi::{c_char, c_void};
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +36,14 @@ pub struct Shape {
     pub batch_threads: i32,
 }
 
+/// Behind which tokens of a batch the logits are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    None,
+    Last,
+    All,
+}
+
 /// How a decode went.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decoded {
@@ -49,8 +58,8 @@ pub enum Decoded {
 pub struct Context<'model> {
     context: LlamaContext<'model>,
     batch: LlamaBatch<'static>,
-    /// Where the last decode left logits; `None` when it left none.
-    logits_at: Option<i32>,
+    /// Tokens of the last decode behind which it left logits.
+    rows: Range<usize>,
     vocab: Token,
     sequences: u32,
     /// Keeps a state that cannot be taken back, or shared, in part (recurrent and hybrid models).
@@ -119,7 +128,7 @@ impl<'model> Context<'model> {
         Ok(Self {
             context,
             batch: LlamaBatch::new(CHUNK, 1),
-            logits_at: None,
+            rows: 0..0,
             vocab: model.n_vocab(),
             sequences: shape.sequences,
             has_state: model.is_recurrent() || model.is_hybrid(),
@@ -127,10 +136,10 @@ impl<'model> Context<'model> {
         })
     }
 
-    /// Evaluates up to [`CHUNK`] tokens behind the `at` that sequence `slot` holds; with `row`, the logits behind the
-    /// last of them can be read afterwards.
-    pub fn decode(&mut self, slot: usize, at: usize, tokens: &[Token], row: bool) -> Decoded {
-        self.logits_at = None;
+    /// Evaluates up to [`CHUNK`] tokens behind the `at` that sequence `slot` holds; the logits behind some of them can
+    /// be read afterwards.
+    pub fn decode(&mut self, slot: usize, at: usize, tokens: &[Token], rows: Rows) -> Decoded {
+        self.rows = 0..0;
         let (Some(sequence), Ok(at)) = (self.sequence(slot), i32::try_from(at)) else {
             return Decoded::Failed(format!("no sequence {slot} or no position {at}"));
         };
@@ -138,20 +147,25 @@ impl<'model> Context<'model> {
             return Decoded::Failed(format!("{} tokens are no batch", tokens.len()));
         }
         self.batch.clear();
-        let last = tokens.len() - 1;
+        let wanted = match rows {
+            Rows::None => 0..0,
+            Rows::Last => tokens.len() - 1..tokens.len(),
+            Rows::All => 0..tokens.len(),
+        };
         for (index, &token) in tokens.iter().enumerate() {
             if !(0..self.vocab).contains(&token) {
                 return Decoded::Failed(format!("token {token} is outside the vocabulary of {}", self.vocab));
             }
             let position = at + index as i32;
-            if let Err(error) = self.batch.add(LlamaToken(token), position, &[sequence], row && index == last)
+            if let Err(error) =
+                self.batch.add(LlamaToken(token), position, &[sequence], wanted.contains(&index))
             {
                 return Decoded::Failed(format!("batch: {error}"));
             }
         }
         match self.context.decode(&mut self.batch) {
             Ok(()) => {
-                self.logits_at = row.then_some(last as i32);
+                self.rows = wanted;
                 Decoded::Done
             }
             Err(DecodeError::Unknown(2)) => Decoded::Aborted,
@@ -159,9 +173,10 @@ impl<'model> Context<'model> {
         }
     }
 
-    /// The logits that the last decode left, one for each token of the vocabulary.
-    pub fn logits(&self) -> Option<&[f32]> {
-        self.logits_at.map(|index| self.context.get_logits_ith(index))
+    /// The logits behind the token of this index in the last decode, one for each token of the vocabulary.
+    pub fn row(&self, index: usize) -> Option<&[f32]> {
+        let index = Some(index).filter(|index| self.rows.contains(index))?;
+        Some(self.context.get_logits_ith(i32::try_from(index).ok()?))
     }
 
     /// Cuts a sequence off behind its first `keep` tokens. Returns what it then holds: nothing at all where the model
@@ -190,6 +205,11 @@ impl<'model> Context<'model> {
             return false;
         };
         self.context.copy_kv_cache_seq(from, to, Some(0), Some(end)).is_ok()
+    }
+
+    /// Whether a sequence that is interrupted, or cut off, has to be read again from its first token.
+    pub fn loses_all(&self) -> bool {
+        self.has_state
     }
 
     /// How many tokens a sequence holds after an abort. A state that was aborted within a chunk is no use: nothing.

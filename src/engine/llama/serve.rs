@@ -1,30 +1,32 @@
 //! The engine's loop: takes requests from the inbox, runs the one whose turn it is, one decode at a time.
 //!
 //! Between any two decodes it looks at the inbox and at the cancel flags, so a completion never waits for more than
-//! one decode of an action, and a cancelled request makes no further token. What a request has evaluated stays in its
-//! slot for the next one.
+//! one decode of an action, and for none that can be interrupted; and a cancelled request makes no further token. What
+//! a request has evaluated stays in its slot for the next one. What a step does is in `read` and `write`.
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::context::{CHUNK, Context, Decoded, mute_log};
+use super::context::{Context, Decoded, Rows, mute_log};
 use super::load::{CANCELLED, Loaded};
 use super::task::{Phase, Task, millis};
 use super::vocab::Vocabulary;
 use super::{Shared, lock};
 use crate::engine::chat::thoughts::Thoughts;
-use crate::engine::sample::Choice;
-use crate::engine::schedule::{self, Entry};
-use crate::engine::slot::{ACTIONS, PLACES, Pool, Slots, Token};
+use crate::engine::schedule::{self, Entry, Turn};
+use crate::engine::slot::{ACTIONS, PLACES, Slots, Token};
+use crate::engine::speculate::Costs;
 use crate::engine::spell::Speller;
 use crate::engine::{EngineError, Event, ModelState, Stop};
 use crate::prompt::Prompt;
 
 /// What became of one step.
-enum Step {
+pub enum Step {
     /// There is more to do.
     More,
+    /// It made way before anything was done.
+    Yielded,
     Ended(Stop),
     Failed(EngineError),
 }
@@ -41,7 +43,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         }
     };
     // Reads the weights into memory once, so that the first suggestion does not wait for the disk.
-    let warm_up = context.decode(0, 0, &[spelling.filler], false);
+    let warm_up = context.decode(0, 0, &[spelling.filler], Rows::None);
     context.truncate(0, 0);
     if shared.cancel_load.load(Ordering::SeqCst) {
         shared.state.send_replace(ModelState::Failed(CANCELLED.into()));
@@ -58,10 +60,14 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         vocabulary: &vocabulary,
         speller: Speller::new(spelling),
         slots: Slots::new(PLACES, ACTIONS, shape.cells as usize),
-        context,
         context_tokens,
         tasks: Vec::new(),
         retired: Vec::new(),
+        turn: Turn::default(),
+        owed: false,
+        drafts: !context.loses_all(),
+        costs: Costs::default(),
+        context,
     };
     mute_log();
     *lock(&shared.counter) = Some(vocabulary.clone());
@@ -69,14 +75,21 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     server.run();
 }
 
-struct Server<'a> {
-    shared: &'a Shared,
-    vocabulary: &'a Vocabulary,
-    speller: Speller,
-    slots: Slots,
-    context: Context<'a>,
-    context_tokens: usize,
-    tasks: Vec<Task>,
+pub struct Server<'a> {
+    pub shared: &'a Shared,
+    pub vocabulary: &'a Vocabulary,
+    pub speller: Speller,
+    pub slots: Slots,
+    pub context: Context<'a>,
+    pub context_tokens: usize,
+    pub tasks: Vec<Task>,
+    /// When the next step of an action is owed.
+    turn: Turn,
+    /// Whether the step that runs is one: what arrives waits for it.
+    pub owed: bool,
+    /// Whether answers to actions are drafted. Not where a wrong draft could not be taken back.
+    pub drafts: bool,
+    pub costs: Costs,
     retired: Vec<Prompt>,
 }
 
@@ -86,15 +99,20 @@ impl Server<'_> {
             self.end_cancelled();
             self.retire();
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
-            let Some(index) = schedule::next(&entries, Instant::now()) else {
+            let began = Instant::now();
+            self.owed = self.turn.is_owed(&entries, began);
+            let Some(index) = schedule::next(&entries, began, self.owed) else {
                 continue;
             };
-            let began = Instant::now();
             let step = self.step(index);
             self.shared.interrupt.running.store(0, Ordering::SeqCst);
-            lock(&self.shared.counters).busy += began.elapsed();
+            let ended = Instant::now();
+            lock(&self.shared.counters).busy += ended - began;
+            if entries[index].lane == Lane::Action && !matches!(step, Step::Yielded) {
+                self.turn.had(began, ended);
+            }
             match step {
-                Step::More => {}
+                Step::More | Step::Yielded => {}
                 Step::Ended(stop) => self.finish(index, stop),
                 Step::Failed(error) => self.fail(index, error),
             }
@@ -126,7 +144,7 @@ impl Server<'_> {
             let cancelled = self.tasks.iter().any(Task::is_cancelled);
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
             let now = Instant::now();
-            if arrived || cancelled || schedule::next(&entries, now).is_some() {
+            if arrived || cancelled || schedule::next(&entries, now, false).is_some() {
                 return true;
             }
             // NB: an hour stands for ever; a spurious wake only looks again.
@@ -193,169 +211,29 @@ impl Server<'_> {
         }
     }
 
-    /// Spells the prompt and gives it a slot.
-    fn begin(&mut self, index: usize) -> Step {
-        let busy = self.busy();
-        let task = &mut self.tasks[index];
-        let now = Instant::now();
-        task.began = Some(now);
-        task.usage.queue_ms = millis(now - task.job.submitted);
-        let spelled = self.speller.spell(&task.job.request.prompt, self.vocabulary);
-        let may_think = self.speller.may_think(&task.job.request.prompt);
-        let (prompt, answer) =
-            (spelled.tokens.len(), task.job.request.max_tokens as usize + spelled.forced.len());
-        let too_long = EngineError::PromptTooLong { prompt, answer, context: self.context_tokens };
-        if prompt + answer > self.context_tokens {
-            return Step::Failed(too_long);
-        }
-        let pool = Pool::of(task.job.request.lane);
-        if let Some(slot) = self.slots.holding(&spelled.tokens).filter(|_| pool == Pool::Beside) {
-            // Read already; what comes behind it there stays.
-            self.slots.touch(slot);
-            task.reuse(prompt, prompt);
-            lock(&self.shared.counters).reuse(prompt);
-            return Step::Ended(Stop::Limit);
-        }
-        let Some(plan) = self.slots.plan(&spelled.tokens, answer, pool, &busy) else {
-            return Step::Failed(too_long);
-        };
-        let slot = plan.slot;
-        self.slots.reserve(slot, prompt + answer);
-        self.cut(slot, plan.keep);
-        if let Some(copy) = plan.copy {
-            // The copy leaves at least the last token to evaluate, whose logits are wanted.
-            let tokens = copy.tokens.min(prompt - 1);
-            if self.context.copy(copy.from, slot, tokens) {
-                self.slots.get_mut(slot).push(&spelled.tokens[..tokens]);
-            }
-        }
-        for victim in plan.evict {
-            self.cut(victim, 0);
-        }
-        // All of it held, but not the logits behind it: the last token is evaluated again.
-        if self.slots.get(slot).tokens().len() == prompt && self.slots.get(slot).row(prompt).is_none() {
-            self.cut(slot, prompt - 1);
-        }
-        self.slots.touch(slot);
-        let reused = self.slots.get(slot).tokens().len();
-        let task = &mut self.tasks[index];
-        task.reuse(prompt, reused);
-        task.begin(spelled, may_think);
-        task.slot = slot;
-        task.phase = if reused == prompt { Phase::Prompted } else { Phase::Prefill };
-        let mut counters = lock(&self.shared.counters);
-        counters.queue.push(f64::from(task.usage.queue_ms));
-        counters.reuse(reused);
-        Step::More
-    }
-
-    /// Evaluates the next chunk of the prompt.
-    fn prefill(&mut self, index: usize) -> Step {
-        let task = &self.tasks[index];
-        let (slot, held) = (task.slot, self.slots.get(task.slot).tokens().len());
-        let end = task.prompt.len().min(held + CHUNK);
-        let chunk = task.prompt[held..end].to_vec();
-        let last = end == task.prompt.len();
-        let began = Instant::now();
-        let evaluated = match self.decode(index, &chunk, last) {
-            Ok(evaluated) => evaluated,
-            Err(error) => return Step::Failed(error),
-        };
-        let task = &mut self.tasks[index];
-        task.usage.evaluated_tokens += evaluated as u32;
-        let mut counters = lock(&self.shared.counters);
-        counters.evaluate(evaluated);
-        if evaluated < chunk.len() {
-            return Step::More;
-        }
-        counters.prompt_speed.add(evaluated, began.elapsed().as_secs_f64());
-        if last {
-            let Some(logits) = self.context.logits() else {
-                return Step::Failed(EngineError::Decode("the prompt left no logits".into()));
-            };
-            self.slots.get_mut(slot).keep_row(logits);
-            task.phase = Phase::Prompted;
-            task.usage.prefill_ms = task.began.map_or(0, |began| millis(began.elapsed()));
-        }
-        Step::More
-    }
-
-    /// The prompt is read: chooses the first token.
-    fn first(&mut self, index: usize) -> Step {
-        let task = &mut self.tasks[index];
-        if task.job.request.max_tokens == 0 {
-            return Step::Ended(Stop::Limit);
-        }
-        task.prefilled = Some(Instant::now());
-        let row = self.slots.get(task.slot).row(task.prompt.len());
-        let choice = row.and_then(|row| task.choose(row, self.vocabulary));
-        self.take(index, choice)
-    }
-
-    /// Evaluates the chosen token and chooses the next.
-    fn next(&mut self, index: usize, token: Token) -> Step {
-        match self.decode(index, &[token], true) {
-            Ok(1) => {}
-            Ok(_) => return Step::More,
-            Err(error) => return Step::Failed(error),
-        }
-        let choice = self.context.logits().and_then(|row| self.tasks[index].choose(row, self.vocabulary));
-        self.take(index, choice)
-    }
-
-    /// Turns a chosen token into text, and says whether to go on.
-    fn take(&mut self, index: usize, choice: Option<Choice>) -> Step {
-        let task = &mut self.tasks[index];
-        // No candidate: what is forced cannot be spelled with this vocabulary.
-        let Some(Choice { token, log_probability }) = choice else {
-            return Step::Ended(Stop::EndOfText);
-        };
-        if self.vocabulary.ends(token) {
-            return Step::Ended(Stop::EndOfText);
-        }
-        task.usage.generated_tokens += 1;
-        task.usage.forced_tokens += u32::from(task.is_forced);
-        lock(&self.shared.counters).generate(task.is_forced);
-        let bytes = self.vocabulary.pieces().piece(token);
-        let forced = bytes.len().min(task.forced.len());
-        task.forced.drain(..forced);
-        task.said.extend_from_slice(&bytes[forced..]);
-        task.phase = Phase::Chosen(token);
-        let Ok(text) = task.text.push(&bytes[forced..]) else {
-            return Step::Ended(Stop::EndOfText);
-        };
-        task.log_probability += log_probability;
-        task.tokens += 1;
-        let text = match &mut task.thoughts {
-            Some(thoughts) => thoughts.push(&text),
-            None => text,
-        };
-        match task.say(text) {
-            Ok(false) => {}
-            Ok(true) => return Step::Ended(Stop::StopRule),
-            Err(error) => return Step::Failed(error),
-        }
-        let request = &task.job.request;
-        let free = task.usage.generated_tokens - task.usage.forced_tokens;
-        let timely = task.prefilled.is_none_or(|prefilled| prefilled.elapsed() < request.max_time);
-        let fits = self.slots.get(task.slot).tokens().len() + 1 < self.context_tokens;
-        if free < request.max_tokens && timely && fits { Step::More } else { Step::Ended(Stop::Limit) }
-    }
-
-    /// Evaluates tokens for a task; how many the cache then holds more. 0 where it was interrupted.
-    fn decode(&mut self, index: usize, tokens: &[Token], row: bool) -> Result<usize, EngineError> {
+    /// Evaluates tokens for a task; how many the cache then holds more, fewer than `tokens` where it was interrupted.
+    /// None where it did not begin.
+    pub fn decode(
+        &mut self,
+        index: usize,
+        tokens: &[Token],
+        rows: Rows,
+    ) -> Result<Option<usize>, EngineError> {
         let task = &self.tasks[index];
         let slot = task.slot;
         let held = self.slots.get(slot).tokens().len();
         let interrupt = &self.shared.interrupt;
+        // What is owed is done. So is what would have to be read again from its first token: there is less to wait for.
+        let is_firm = self.owed || self.context.loses_all();
         // NB: in this order. A cancel or an arrival from here on sets `abort` again; an earlier one is seen below.
         interrupt.running.store(task.job.id, Ordering::SeqCst);
+        interrupt.firm.store(is_firm, Ordering::SeqCst);
         interrupt.abort.store(false, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        if task.is_cancelled() || interrupt.waiting.load(Ordering::SeqCst) {
-            return Ok(0);
+        if task.is_cancelled() || (!is_firm && interrupt.waiting.load(Ordering::SeqCst)) {
+            return Ok(None);
         }
-        let decoded = self.context.decode(slot, held, tokens, row);
+        let decoded = self.context.decode(slot, held, tokens, rows);
         let mut counters = lock(&self.shared.counters);
         counters.stats.decode_calls += 1;
         let finished = match decoded {
@@ -382,11 +260,11 @@ impl Server<'_> {
         if task.is_cancelled() {
             counters.stats.after_cancel_tokens += finished as u64;
         }
-        Ok(finished)
+        Ok(Some(finished))
     }
 
     /// Cuts a slot and its sequence off behind `keep` tokens.
-    fn cut(&mut self, slot: usize, keep: usize) {
+    pub fn cut(&mut self, slot: usize, keep: usize) {
         if self.slots.get(slot).tokens().len() > keep {
             let kept = self.context.truncate(slot, keep);
             self.slots.get_mut(slot).truncate(kept);
@@ -394,7 +272,7 @@ impl Server<'_> {
     }
 
     /// Slots that begun tasks hold.
-    fn busy(&self) -> Vec<usize> {
+    pub fn busy(&self) -> Vec<usize> {
         self.tasks.iter().filter(|task| !matches!(task.phase, Phase::New)).map(|task| task.slot).collect()
     }
 }

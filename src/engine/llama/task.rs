@@ -1,14 +1,17 @@
 //! One request while it is worked on: how far it is, and the choice of its next token.
 
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use super::Job;
+use super::context::CHUNK;
 use super::vocab::Vocabulary;
 use crate::engine::chat::thoughts::Thoughts;
-use crate::engine::sample::{self, Choice, Sampler, Sampling, TextStream};
+use crate::engine::sample::{self, Choice, Sampler, TextStream};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
+use crate::engine::speculate::{Costs, LARGEST, Speculator};
 use crate::engine::spell::Spelled;
 use crate::engine::{EngineError, Event, Lane, Piece, Usage};
 
@@ -24,8 +27,18 @@ pub struct Task {
     /// Whether the token chosen last had to agree with anything.
     pub is_forced: bool,
     pub slot: usize,
+    /// Tokens of the prompt to read at once: fewer after an interruption.
+    pub chunk: usize,
     /// None where the likeliest token is always taken.
     pub sampler: Option<Sampler>,
+    /// Drafts the answer, where that is worth it.
+    pub speculator: Option<Speculator>,
+    /// Tokens of a draft and the one before it, at most: fewer after an interruption.
+    pub batch: usize,
+    /// The next token is to be evaluated by itself.
+    pub alone: bool,
+    /// The rest of an answer that was given beforehand.
+    pub told: Option<VecDeque<Token>>,
     pub text: TextStream,
     /// For a model that may begin its answer with what it thinks.
     pub thoughts: Option<Thoughts>,
@@ -59,7 +72,12 @@ impl Task {
             said: Vec::new(),
             is_forced: false,
             slot: 0,
+            chunk: CHUNK,
             sampler: None,
+            speculator: None,
+            batch: LARGEST,
+            alone: false,
+            told: None,
             text: TextStream::default(),
             thoughts: None,
             log_probability: 0.0,
@@ -88,9 +106,13 @@ impl Task {
     }
 
     /// Sets out to answer its prompt, now spelled.
-    pub fn begin(&mut self, spelled: Spelled, may_think: bool) {
+    pub fn begin(&mut self, spelled: Spelled, may_think: bool, drafts: bool) {
         let sampling = self.job.request.sampling;
-        if sampling != Sampling::default() {
+        if sampling.is_greedy() {
+            // A completion is too short to repeat anything.
+            let drafts = drafts && self.job.request.lane == Lane::Action;
+            self.speculator = drafts.then(|| Speculator::new(&spelled.tokens));
+        } else {
             self.sampler = Some(Sampler::new(sampling, &spelled.tokens));
         }
         self.thoughts = may_think.then(Thoughts::default);
@@ -103,11 +125,15 @@ impl Task {
         let forced = [&*self.forced, &self.job.steer.left(&self.said)].concat();
         let candidates = || -> Vec<Token> { vocabulary.pieces().candidates(&forced).collect() };
         self.is_forced = !forced.is_empty();
-        match &mut self.sampler {
+        let choice = match &mut self.sampler {
             None if forced.is_empty() => sample::greedy(row),
             None => sample::among(row, candidates().into_iter()),
             Some(sampler) if forced.is_empty() => sampler.choose(row),
             Some(sampler) => sampler.choose_among(row, candidates().into_iter()),
+        };
+        match &mut self.told {
+            None => choice,
+            Some(told) => told.pop_front().map(|token| Choice { token, log_probability: 0.0 }),
         }
     }
 

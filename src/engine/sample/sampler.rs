@@ -69,6 +69,11 @@ impl Sampling {
         works.then_some(penalty)
     }
 
+    /// Whether the likeliest token is always taken.
+    pub fn is_greedy(&self) -> bool {
+        !self.draws() && self.penalty().is_none()
+    }
+
     fn draws(&self) -> bool {
         // NB: a temperature that is no number draws nothing either.
         self.temperature > 0.0 && (self.top_k != 1 || self.mirostat != Mirostat::Off)
@@ -115,7 +120,7 @@ impl Sampler {
     /// The next token, and its probability before penalties, truncation and temperature. `None` for an empty row or
     /// one without a number.
     pub fn choose(&mut self, row: &[f32]) -> Option<Choice> {
-        let token = if self.sampling.penalty().is_none() && !self.sampling.draws() {
+        let token = if self.sampling.is_greedy() {
             return greedy(row);
         } else {
             self.draw(row)?

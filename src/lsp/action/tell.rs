@@ -11,6 +11,7 @@ use tower_lsp::lsp_types::notification::ShowMessage;
 use tower_lsp::lsp_types::{MessageType, ShowMessageParams, Url};
 
 use crate::assist::act::Progress;
+use crate::engine::Reading;
 use crate::lsp::action::reply::{Kind, Reply};
 use crate::lsp::client::Outbox;
 use crate::lsp::ext::{self, StreamKind, StreamParams};
@@ -29,7 +30,8 @@ const SHOW_WITHIN: Duration = Duration::from_secs(5);
 /// How far an action is, in a few words.
 pub fn line(progress: &Progress) -> String {
     match progress {
-        Progress::Reading => "reading".into(),
+        Progress::Reading(Reading { of: 0, .. }) => "reading".into(),
+        Progress::Reading(Reading { tokens, of }) => format!("reading, {tokens} of {of} tokens"),
         Progress::Writing { tokens, per_second, line, .. } => {
             let speed = if per_second.is_finite() { per_second.max(0.0).round() as u64 } else { 0 };
             let shown: String = line.trim().chars().take(LINE).collect();
@@ -139,7 +141,8 @@ mod tests {
             piece: String::new(),
         };
         let cases = [
-            (Progress::Reading, "reading"),
+            (Progress::Reading(Reading::default()), "reading"),
+            (Progress::Reading(Reading { tokens: 384, of: 2100 }), "reading, 384 of 2100 tokens"),
             (writing(0, 0.0, ""), "0 tokens, 0/s"),
             (writing(12, 34.6, "    let x = 1;"), "12 tokens, 35/s · let x = 1;"),
             (writing(1, f32::NAN, " "), "1 tokens, 0/s"),
