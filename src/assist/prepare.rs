@@ -11,8 +11,10 @@ use crate::assist::place::{Held, Place};
 use crate::assist::{Ask, Assistant, Rules, lock};
 use crate::completion::Reason;
 use crate::completion::anchor::{Anchor, Windows};
+use crate::completion::line;
 use crate::completion::policy::{self, Mode, Situation, Trigger};
 use crate::completion::shape::{self, Shaped, Shaper};
+use crate::config::Part;
 use crate::context::gather::{self, Source};
 use crate::context::{Context, Snippet};
 use crate::engine::{ModelCard, ModelState};
@@ -83,7 +85,8 @@ impl Assistant {
         };
         // Before anything parses: a key typed along a suggestion waits for none of it.
         let has_selection = ask.selection.as_ref().is_some_and(|selection| !selection.is_empty());
-        if let Some(shaped) = (!has_selection).then(|| self.kept(ask, rules)).flatten() {
+        let may_hold = !has_selection && rules.settings.parts.has(Part::TypeThrough);
+        if let Some(shaped) = may_hold.then(|| self.kept(ask, rules)).flatten() {
             return shaped.map(Prepared::Cached);
         }
         let last_inserted = self.at_place(ask, |place| place.last_inserted.clone())?;
@@ -133,10 +136,14 @@ impl Assistant {
     fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard, answer: u32) -> Result<Fill, Reason> {
         let rope = ask.document.rope();
         let typed_tokens = TYPED_TOKENS.min(card.context_tokens / 8);
+        let parts = &rules.settings.parts;
         let (old, prompt) = self.at_place(ask, |place| {
+            place.held.take_if(|_| !parts.has(Part::Anchor));
             let prompt = place.held.as_mut().and_then(|held| held.prompt(rope, ask.offset));
             (place.held.clone(), prompt)
         })?;
+        let shows_closers = |prompt: &Fill| line::holds(rope, ask.offset, &prompt.tail);
+        let prompt = prompt.filter(|prompt| parts.has(Part::Closers) || shows_closers(prompt));
         if let Some(prompt) = prompt.filter(|prompt| self.is_within(&prompt.typed, typed_tokens)) {
             return Ok(prompt);
         }
@@ -152,6 +159,8 @@ impl Assistant {
             Some(held) => held.anchor.renewed(rope, ask.offset, windows),
             None => Anchor::new(rope, ask.offset, windows),
         };
+        let anchor =
+            if parts.has(Part::Closers) { anchor } else { anchor.with_closers(rope, ask.offset, windows) };
         let anchor = self.fitted(anchor, shares);
         let snippets =
             if shares.snippets > 0 { self.snippets(ask, rules, shares.snippets) } else { Arc::from([]) };
