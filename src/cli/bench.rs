@@ -3,6 +3,7 @@
 //! Each measurement goes through the same calls as a session. Prints; asserts nothing, for times are no contract.
 
 mod model;
+mod shape;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ const INITIALIZES: u32 = 50;
 pub enum Bench {
     /// Latencies of the server, and what the model costs
     Engine(Options),
+    /// Write a model of a real one's shape with random weights
+    Model(shape::Options),
 }
 
 #[derive(Args, Debug)]
@@ -50,7 +53,10 @@ struct Figure {
 }
 
 pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
-    let Bench::Engine(options) = bench;
+    let options = match bench {
+        Bench::Engine(options) => options,
+        Bench::Model(options) => return shape::run(session, options),
+    };
     let runtime = super::runtime()?;
     let mut figures = vec![
         Figure::new(
