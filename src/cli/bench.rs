@@ -3,6 +3,7 @@
 //! Each measurement goes through the same calls as a session. Prints; asserts nothing, for times are no contract.
 
 mod model;
+mod replay;
 mod shape;
 
 use std::io::Write;
@@ -31,6 +32,8 @@ const INITIALIZES: u32 = 50;
 pub enum Bench {
     /// Latencies of the server, and what the model costs
     Engine(Options),
+    /// What each key costs, real code typed again into a whole server
+    Replay(replay::Options),
     /// Write a model of a real one's shape with random weights
     Model(shape::Options),
 }
@@ -55,6 +58,7 @@ struct Figure {
 pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
     let options = match bench {
         Bench::Engine(options) => options,
+        Bench::Replay(options) => return replay::run(session, options),
         Bench::Model(options) => return shape::run(session, options),
     };
     let runtime = super::runtime()?;
