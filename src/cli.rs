@@ -26,7 +26,7 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{CommandLine, Layers, Origin, Settings};
+use crate::config::{CommandLine, Layers, Origin, Part, Settings};
 use crate::edit::guard::Guard;
 use crate::engine::{Backend, ModelCard, ModelState};
 use crate::log;
@@ -57,6 +57,9 @@ struct Shared {
     /// Append the log to this file instead of standard error
     #[arg(long, value_name = "FILE", global = true)]
     log_file: Option<String>,
+    /// Switch a part off, to measure what it is worth (`bench replay`, `eval`)
+    #[arg(long, value_name = "PART", global = true, hide = true, value_delimiter = ',')]
+    without: Vec<Part>,
     /// Accepted because editors pass it; there is no other way to serve
     #[arg(long, global = true, hide = true)]
     stdio: bool,
@@ -129,6 +132,7 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         model: given(shared.model),
         log_level: given(shared.log_level),
         log_file: given(shared.log_file),
+        without: shared.without,
     });
     layers.read_user();
 
@@ -226,6 +230,7 @@ fn backend(settings: &Settings) -> Arc<dyn Backend> {
         threads: model.threads,
         gpu_layers: model.gpu_layers,
         context_tokens: model.context_tokens,
+        without_healing: !settings.parts.has(Part::Healing),
     };
     LlamaEngine::start(source, options)
 }

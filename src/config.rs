@@ -9,12 +9,14 @@
 pub mod field;
 pub mod key;
 pub mod layers;
+mod part;
 pub mod problem;
 
 use std::path::PathBuf;
 
 use crate::completion::policy::Multiline;
 pub use layers::{CommandLine, Layers};
+pub use part::{Part, Parts};
 pub use problem::{Origin, Problem};
 
 /// Resolved settings. Replaced whole behind one `Arc`.
@@ -27,6 +29,8 @@ pub struct Settings {
     pub sampling: SamplingSettings,
     pub actions: ActionSettings,
     pub log: LogSettings,
+    /// What is switched off, by the command line alone.
+    pub parts: Parts,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -185,6 +189,7 @@ impl Default for Settings {
             },
             actions: ActionSettings { dir: ".codesage/actions".into() },
             log: LogSettings { level: "info".into(), file: None },
+            parts: Parts::default(),
         }
     }
 }

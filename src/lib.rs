@@ -38,8 +38,8 @@
 //! - **The edges do not know each other.** Only [`lsp`] names the protocol's crates; only `engine::llama` names
 //!   llama.cpp's, and only it holds `unsafe`. The engine never sees a document; the
 //!   core never sees a token.
-//! - **Standard output is the wire.** Not one byte that is not protocol reaches it, whatever C code prints. No socket
-//!   is ever opened.
+//! - **Standard output is the wire.** Not one byte that is not protocol reaches it, whatever C code prints. The
+//!   server opens no socket; `bench replay --against` speaks to a server of this machine that somebody named.
 
 pub mod assist;
 pub mod cli;

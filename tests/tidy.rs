@@ -269,6 +269,12 @@ fn the_edges_keep_to_themselves() {
     // No decode may ever shift the whole cache: no position is changed, only appended or cut off.
     let shifts = ["kv_cache_seq_add", "kv_cache_seq_div", "llama_memory_seq_add", "llama_memory_seq_div"];
     hold("Nothing shifts the KV cache.", lines_with(all.iter(), &shifts));
+    // Source text leaves the process nowhere else, and there only for a server that runs on the same machine.
+    let network = ["ureq", "TcpStream", "TcpListener", "UdpSocket", "UnixStream", "UnixListener"];
+    hold(
+        "Only `bench replay --against` opens a connection.",
+        lines_with(outside(&["src/cli/bench/replay/infill"]), &network),
+    );
     let printing = outside(&["src/cli", "src/main"]).filter(|source| !source.path.ends_with("/tests.rs"));
     hold(
         "Standard output is the wire: only the command line prints.",

@@ -11,6 +11,7 @@ use crate::assist::place::{Held, Place};
 use crate::assist::{Assistant, Rules};
 use crate::completion::Reason;
 use crate::completion::anchor::{Anchor, Windows};
+use crate::config::Part;
 use crate::context::gather::{self, Source};
 use crate::context::{Context, Snippet};
 use crate::engine::ModelCard;
@@ -70,6 +71,8 @@ impl Assistant {
             Some(held) => held.anchor.renewed(rope, at.offset, windows),
             None => Anchor::new(rope, at.offset, windows),
         };
+        let with_closers = !rules.settings.parts.has(Part::Closers);
+        let anchor = if with_closers { anchor.with_closers(rope, at.offset, windows) } else { anchor };
         let anchor = self.fitted(anchor, shares);
         let (snippets, has_chosen) = match quote {
             Quote::As(snippets, has_chosen) => (snippets, has_chosen || shares.snippets == 0),

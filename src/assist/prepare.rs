@@ -14,8 +14,10 @@ use crate::assist::run::Listener;
 use crate::assist::{Ask, Assistant, Rules};
 use crate::completion::Reason;
 use crate::completion::cache::Origin;
+use crate::completion::line;
 use crate::completion::policy::{self, Mode, Situation, Trigger};
 use crate::completion::shape::{self, Shaped, Shaper};
+use crate::config::Part;
 use crate::engine::{ModelCard, ModelState};
 use crate::prompt::{Fill, Prompt};
 use crate::text::Document;
@@ -169,8 +171,15 @@ impl Assistant {
     /// The prompt: what the anchor froze, and what was typed since.
     fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard) -> Result<Fill, Reason> {
         let rope = ask.at.document.rope();
+        let parts = &rules.settings.parts;
         let (held, prompt, is_next) = self.at_place(ask, |place| {
+            if !parts.has(Part::Anchor) {
+                place.held = None;
+                return (None, None, false);
+            }
             let prompt = place.prompt(rope, ask.at.offset);
+            let shows_closers = |prompt: &Fill| line::holds(rope, ask.at.offset, &prompt.tail);
+            let prompt = prompt.filter(|prompt| parts.has(Part::Closers) || shows_closers(prompt));
             let next = if prompt.is_none() { place.take_next(rope, ask.at.offset) } else { None };
             let is_next = next.is_some();
             (place.held.clone(), prompt.or(next), is_next)

@@ -5,6 +5,8 @@
 mod beside;
 mod drafts;
 mod model;
+mod replay;
+mod shape;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -31,6 +33,10 @@ const INITIALIZES: u32 = 50;
 pub enum Bench {
     /// Latencies of the server, and what the model costs
     Engine(Options),
+    /// What each key costs, real code typed again into a whole server
+    Replay(replay::Options),
+    /// Write a model of a real one's shape with random weights
+    Model(shape::Options),
 }
 
 #[derive(Args, Debug)]
@@ -51,7 +57,11 @@ struct Figure {
 }
 
 pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
-    let Bench::Engine(options) = bench;
+    let options = match bench {
+        Bench::Engine(options) => options,
+        Bench::Replay(options) => return replay::run(session, options),
+        Bench::Model(options) => return shape::run(session, options),
+    };
     let runtime = super::runtime()?;
     let mut figures = vec![
         Figure::new(

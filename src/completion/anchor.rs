@@ -97,12 +97,21 @@ impl Anchor {
         }
     }
 
+    /// The same, but for closers right of the cursor, which are in the tail: what leaving them out is measured against.
+    pub fn with_closers(&self, rope: &Rope, offset: usize, windows: Windows) -> Self {
+        let place = Place { end: lines::floor(rope, offset), ..self.place };
+        Self::frozen_at(rope, self.first, place, windows)
+    }
+
     fn set(rope: &Rope, first: usize, start: usize, offset: usize, windows: Windows) -> Self {
-        let place = Place::new(rope, start, offset);
+        Self::frozen_at(rope, first, Place::new(rope, start, offset), windows)
+    }
+
+    fn frozen_at(rope: &Rope, first: usize, place: Place, windows: Windows) -> Self {
         let tail_end = tail_end(rope, place.end, windows.tail);
         let copy = |from: usize, to: usize| Arc::from(rope.byte_slice(from..to).to_string());
         Self {
-            frozen: Arc::new(Frozen { head: copy(first, start), tail: copy(place.end, tail_end) }),
+            frozen: Arc::new(Frozen { head: copy(first, place.start), tail: copy(place.end, tail_end) }),
             place,
             first,
             head_is_whole: first == 0,

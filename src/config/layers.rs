@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::config::field::Paths;
 use crate::config::key::{Key, explain_unknown};
-use crate::config::{Origin, Problem, Settings};
+use crate::config::{Origin, Part, Parts, Problem, Settings};
 
 /// Problems of one place that are told; the rest is counted. A hostile file can hold very many.
 const TOLD: usize = 20;
@@ -29,6 +29,7 @@ pub struct Layers {
     initialization: Option<Layer>,
     editor: Option<Layer>,
     command_line: Option<Layer>,
+    parts: Parts,
 }
 
 /// What the command line and the environment set.
@@ -40,6 +41,8 @@ pub struct CommandLine {
     pub log_level: Option<String>,
     /// As `log.file`.
     pub log_file: Option<String>,
+    /// What no other place can set.
+    pub without: Vec<Part>,
 }
 
 /// One place.
@@ -99,6 +102,7 @@ impl Layers {
             "log": {"level": options.log_level, "file": options.log_file},
         });
         self.command_line = Some(Layer::of(Origin::CommandLine, &settings));
+        self.parts = Parts::without(options.without);
     }
 
     /// The settings files that were found.
@@ -112,7 +116,7 @@ impl Layers {
 
     /// The settings that all places together make, and what in them does not apply.
     pub fn resolve(&self) -> (Settings, Vec<Problem>) {
-        let mut settings = Settings::default();
+        let mut settings = Settings { parts: self.parts.clone(), ..Settings::default() };
         let mut problems = Vec::new();
         let working = std::env::current_dir().unwrap_or_default();
         let layers = [&self.user, &self.workspace, &self.initialization, &self.editor, &self.command_line];
@@ -129,6 +133,10 @@ impl Layers {
             };
             problems.extend(layer.apply(&mut settings, &paths));
         }
+        // Parts that are settings too.
+        settings.completion.type_through &= self.parts.has(Part::TypeThrough);
+        settings.completion.speculate &= self.parts.has(Part::Speculation);
+        settings.completion.warm_up &= self.parts.has(Part::Warm);
         (settings, problems)
     }
 }

@@ -52,6 +52,8 @@ pub struct Options {
     pub gpu_layers: Option<u32>,
     /// Tokens of one prompt with its answer.
     pub context_tokens: Option<u32>,
+    /// For measuring what healing is worth.
+    pub without_healing: bool,
 }
 
 /// The engine. Dropping it stops the thread and waits for it.

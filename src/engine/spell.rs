@@ -78,6 +78,7 @@ pub struct Speller {
     frozen: HashMap<u64, Arc<[Token]>>,
     /// Newest last.
     live: Vec<Live>,
+    heals: bool,
 }
 
 /// A live text and where each of its tokens ends, bytes.
@@ -88,7 +89,12 @@ struct Live {
 
 impl Speller {
     pub fn new(spelling: Spelling) -> Self {
-        Self { spelling, frozen: HashMap::new(), live: Vec::new() }
+        Self { spelling, frozen: HashMap::new(), live: Vec::new(), heals: true }
+    }
+
+    /// One that takes nothing back: what healing is measured against.
+    pub fn without_healing(spelling: Spelling) -> Self {
+        Self { heals: false, ..Self::new(spelling) }
     }
 
     /// The tokens of a prompt and the bytes to force after them.
@@ -218,7 +224,8 @@ impl Speller {
     fn settled(&mut self, text: String, tokenizer: &dyn Tokenizer) -> (Vec<Token>, Vec<u8>) {
         let tokens = self.tokens_of(&text, tokenizer);
         let spelled = tokens.last().map_or(0, |&(_, end)| end);
-        let settled = if spelled == text.len() {
+        let is_healed = self.heals && spelled == text.len();
+        let settled = if is_healed {
             let cut = unstable_tail(text.as_bytes());
             let floor = text.len().saturating_sub(MOST_FORCED);
             // The last token that ends at or before the cut, or, for an endless run, the first that leaves few bytes.
@@ -228,7 +235,7 @@ impl Speller {
             tokens.len()
         };
         let end = settled.checked_sub(1).map_or(0, |last| tokens[last].1);
-        let forced = if spelled == text.len() { text.as_bytes()[end..].to_vec() } else { Vec::new() };
+        let forced = if is_healed { text.as_bytes()[end..].to_vec() } else { Vec::new() };
         let settled = tokens[..settled].iter().map(|&(token, _)| token).collect();
         self.remember(Live { text, tokens });
         (settled, forced)

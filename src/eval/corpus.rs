@@ -14,6 +14,8 @@ use crate::text::Document;
 
 /// What comes with the binary.
 pub static FIXTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/fixtures/eval");
+/// More of the same kind, which is only typed again, never measured on.
+static TYPED: Dir = include_dir!("$CARGO_MANIFEST_DIR/fixtures/replay");
 
 /// Bytes; what is larger is data, or made by a program.
 const LARGEST: u64 = 200_000;
@@ -59,6 +61,13 @@ pub fn built_in() -> Vec<Project> {
     let folders = ["rust", "python"].into_iter().filter_map(|language| FIXTURES.get_dir(language));
     let mut projects: Vec<Project> = folders.flat_map(Dir::dirs).map(project).collect();
     projects.sort_by(|a, b| a.name.cmp(&b.name));
+    projects
+}
+
+/// Those, and others in languages that have no holes yet: what a replay types.
+pub fn typed() -> Vec<Project> {
+    let mut projects = built_in();
+    projects.extend(TYPED.dirs().flat_map(Dir::dirs).map(project));
     projects
 }
 

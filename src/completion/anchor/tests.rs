@@ -76,6 +76,15 @@ impl Session {
 const CODE: &str = "fn a() {\n    let x = 1;\n    $0\n}\n\nfn b() {}\n";
 
 #[test]
+fn with_closers_the_tail_begins_at_the_cursor() {
+    let session = Session::new("fn f() {\n    g($0);\n}\n");
+    assert_eq!(&*session.anchor.frozen().tail, "\n}\n");
+    let anchor = session.anchor.with_closers(&session.rope, session.cursor, WINDOWS);
+    assert_eq!(&*anchor.frozen().tail, ");\n}\n");
+    assert_eq!(anchor.cut(&session.rope, session.cursor).unwrap().typed, "    g(");
+}
+
+#[test]
 fn typing_enter_and_backspace_keep_the_anchor() {
     let mut session = Session::new(CODE);
     let frozen = Arc::clone(session.anchor.frozen());

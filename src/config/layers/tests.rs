@@ -186,8 +186,10 @@ fn later_places_win_and_silence_leaves_what_stands_below() {
     layers.set_command_line(CommandLine {
         log_level: Some("debug".into()),
         model: Some("builtin".into()),
+        without: vec![Part::Healing],
         ..CommandLine::default()
     });
+    assert_eq!(layers.resolve().0.parts.off(), [Part::Healing]);
     expect![[r#"
         completion.maxTokens = 4
         completion.maxTimeMs = 1500

@@ -40,6 +40,8 @@ pub struct Loaded {
     pub model: Arc<LlamaModel>,
     pub vocabulary: Arc<Vocabulary>,
     pub spelling: Spelling,
+    /// See [`Options`].
+    pub without_healing: bool,
     pub shape: Shape,
     /// Tokens of one prompt with its answer.
     pub context_tokens: usize,
@@ -91,6 +93,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         model,
         vocabulary,
         spelling,
+        without_healing: options.without_healing,
         shape: fit.shape,
         context_tokens: fit.context as usize,
         card,

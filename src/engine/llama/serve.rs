@@ -33,7 +33,8 @@ pub enum Step {
 
 /// Serves until shutdown. Returns with the contexts dropped.
 pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
-    let Loaded { backend, model, vocabulary, spelling, shape, context_tokens, card } = loaded;
+    let Loaded { backend, model, vocabulary, spelling, without_healing, shape, context_tokens, card } =
+        loaded;
     let mut context = match Context::new(backend, &model, shape, shared.interrupt.clone()) {
         Ok(context) => context,
         Err(why) => {
@@ -58,7 +59,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     let mut server = Server {
         shared,
         vocabulary: &vocabulary,
-        speller: Speller::new(spelling),
+        speller: if without_healing { Speller::without_healing(spelling) } else { Speller::new(spelling) },
         slots: Slots::new(PLACES, ACTIONS, shape.cells as usize),
         context_tokens,
         tasks: Vec::new(),

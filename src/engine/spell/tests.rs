@@ -150,6 +150,17 @@ fn files_stand_first_and_only_where_there_are_some() {
 }
 
 #[test]
+fn without_healing_all_is_settled() {
+    let words = Words::default();
+    let prompt = prompt("ab\n", "self.con", "\n");
+    let healed = speller(Layout::AnchoredMiddle).spell(&prompt, &words);
+    let Speller { spelling, .. } = speller(Layout::AnchoredMiddle);
+    let plain = Speller::without_healing(spelling).spell(&prompt, &words);
+    assert!(plain.tokens.starts_with(&healed.tokens) && plain.tokens.len() > healed.tokens.len());
+    assert_eq!((healed.forced.is_empty(), plain.forced.is_empty()), (false, true));
+}
+
+#[test]
 fn an_empty_prompt_has_a_token() {
     let spelled = speller(Layout::PrefixOnly).spell(&prompt("", "", ""), &Words::default());
     assert_eq!(spelled.tokens, [0]);

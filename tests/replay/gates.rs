@@ -1,0 +1,128 @@
+//! What a key may cost, by exact counters, and each limit seen broken with the part that keeps it switched off.
+
+use serde_json::{Value, json};
+
+use super::{bench, written};
+
+pub fn replay(arguments: &[&str]) -> Value {
+    let ended = bench(&[&["replay", "--json"], arguments].concat());
+    assert!(ended.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ended.stderr));
+    serde_json::from_slice(&ended.stdout).expect("it prints an object")
+}
+
+/// Of one class of keys: a counter's mean, 95th of a hundred, and how many there were.
+#[derive(Debug)]
+struct Of {
+    mean: f64,
+    p95: f64,
+    keys: u64,
+}
+
+fn of(report: &Value, class: &str, counter: &str) -> Of {
+    let samples = &report["arms"]["codesage"]["keys"][class][counter];
+    let number = |name: &str| samples[name].as_f64().unwrap_or(f64::NAN);
+    Of { mean: number("mean"), p95: number("p95"), keys: samples["samples"].as_u64().unwrap_or(0) }
+}
+
+/// Every request of a replay has one answer.
+fn check_answers(report: &Value) {
+    let about = &report["arms"]["codesage"]["about"];
+    assert!(about["requests"].as_u64() > report["arms"]["codesage"]["pressed"].as_u64(), "{about:#}");
+    assert_eq!(about["requests"], about["answers"], "{about:#}");
+    assert_eq!(about["surplusAnswers"], 0, "{about:#}");
+}
+
+/// The replay that the gates are held to: a run in each language.
+const GATED: [&str; 6] = ["--runs", "3", "--keys", "130", "--tokens", "6"];
+
+/// Prompt tokens evaluated a key: class, mean, and 95th of a hundred, at most.
+const GATES: [(&str, f64, f64); 5] = [
+    ("character", 0.5, 2.0),
+    ("opener", 2.0, f64::INFINITY),
+    ("enter", 1.0, f64::INFINITY),
+    ("backspace", 1.0, f64::INFINITY),
+    ("back", 8.0, f64::INFINITY),
+];
+
+/// Those that do not hold.
+fn broken(report: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (class, mean, p95) in GATES {
+        let found = of(report, class, "evaluatedTokens");
+        println!("{class}: {found:?}");
+        assert!(found.keys > 0, "{class}: no such key: {report:#}");
+        if found.mean > mean || found.p95 > p95 {
+            broken.push(class.to_owned());
+        }
+    }
+    broken
+}
+
+#[test]
+fn gates_hold() {
+    let report = replay(&GATED);
+    assert_eq!(broken(&report), Vec::<String>::new());
+    check_answers(&report);
+    // Nothing computes on behind an answer that nobody waits for.
+    assert_eq!(report["arms"]["codesage"]["totals"]["afterCancelTokens"], 0);
+    let along = &report["arms"]["codesage"]["shownAlong"];
+    assert!(along["keys"].as_u64() > Some(0), "nothing that was shown is typed: {report:#}");
+    assert_eq!(along["decodeCalls"], 0);
+}
+
+#[test]
+fn gates_fail_without_their_parts() {
+    for (part, class) in [("anchor", "enter"), ("closers", "opener"), ("healing", "character")] {
+        let report = replay(&[&GATED[..], &["--without", part]].concat());
+        let broken = broken(&report);
+        assert!(broken.contains(&class.to_owned()), "without {part}: {broken:?}");
+        assert_eq!(report["without"], json!([part]));
+        // Without healing a key costs the tokens that it changes.
+        if part == "healing" {
+            let characters = of(&report, "character", "evaluatedTokens");
+            assert!(characters.mean <= 1.3, "{characters:?}");
+        }
+    }
+    let report = replay(&[&GATED[..], &["--without", "type-through"]].concat());
+    assert_eq!(report["arms"]["codesage"]["shownAlong"]["keys"], 0);
+}
+
+#[test]
+fn what_is_taken_costs_next_to_nothing() {
+    for accept in ["word", "full"] {
+        let report = replay(&["--runs", "3", "--keys", "130", "--tokens", "16", "--accept", accept]);
+        let taken = of(&report, "accept", "evaluatedTokens");
+        assert!(taken.keys > 0 && taken.mean <= 2.0, "{accept}: {taken:?}");
+        check_answers(&report);
+    }
+}
+
+#[test]
+fn keys_by_the_clock() {
+    let report = replay(&["--mode", "open", "--runs", "1", "--keys", "30", "--tokens", "16"]);
+    check_answers(&report);
+    let ours = &report["arms"]["codesage"];
+    // NB: on a busy machine each key may cancel the request before it.
+    assert_eq!(ours["about"]["completion"]["requested"], ours["pressed"]);
+    // A cancel is seen within one part of a prompt (128 tokens).
+    let cancelled = ours["about"]["completion"]["cancelled"].as_u64().unwrap();
+    let superseded = ours["about"]["completion"]["superseded"].as_u64().unwrap();
+    assert!(ours["totals"]["afterCancelTokens"].as_u64() <= Some(128 * (cancelled + superseded)), "{ours:#}");
+}
+
+/// The anchored layout, which the model in the binary has not.
+#[test]
+fn gates_hold_for_the_shape_of_another_family() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tiny.gguf");
+    written("tiny", &path);
+    let model = path.to_string_lossy();
+    let typed = ["--model", &model, "--runs", "3", "--keys", "80", "--tokens", "1"];
+    let report = replay(&typed);
+    let name = report["arms"]["codesage"]["about"]["model"]["name"].as_str().unwrap();
+    assert!(name.contains("tiny"), "{name}");
+    let [characters, enters] = ["character", "enter"].map(|class| of(&report, class, "evaluatedTokens"));
+    assert!(characters.mean <= 0.5 && enters.mean <= 1.0, "{characters:?} {enters:?}");
+    let report = replay(&[&typed[..], &["--without", "anchor"]].concat());
+    assert!(of(&report, "enter", "evaluatedTokens").mean > 1.0);
+}
