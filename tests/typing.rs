@@ -256,7 +256,9 @@ fn back_where_the_person_was_in_the_same_file() {
     editor.open(URI, &text);
     let at = lines(0..30).len() + 8;
     let places = [at, 36, text.len() - 5];
-    places.map(|place| editor.ask(place));
+    for place in places {
+        editor.ask(place);
+    }
     // Some lines above the first place are changed, but none near it.
     editor.edit(5..5, "x");
     for place in [at + 1, text.len() - 4] {

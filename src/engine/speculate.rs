@@ -114,7 +114,7 @@ impl Speculator {
 /// What did not pay is tried again after so many tokens: another program may have been in the way.
 const AGAIN: u32 = 256;
 
-/// What a token by itself, and a batch of each of [`SIZES`], were seen to take, seconds.
+/// What a token by itself, and a batch of each of `SIZES`, were seen to take, seconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Costs {
     single: Option<f64>,

@@ -18,7 +18,7 @@ use crate::engine::schedule::{self, Entry, Turn};
 use crate::engine::slot::{ACTIONS, PLACES, Slots, Token};
 use crate::engine::speculate::Costs;
 use crate::engine::spell::Speller;
-use crate::engine::{EngineError, Event, ModelState, Stop};
+use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 use crate::prompt::Prompt;
 
 /// What became of one step.

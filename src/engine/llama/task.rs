@@ -137,6 +137,17 @@ impl Task {
         }
     }
 
+    /// What may follow the token that was chosen last; `room` is how many tokens may be evaluated with it.
+    pub fn draft(&mut self, room: usize, costs: &Costs) -> &[Token] {
+        let alone = std::mem::take(&mut self.alone);
+        let free = self.usage.generated_tokens - self.usage.forced_tokens;
+        let left = self.job.request.max_tokens.saturating_sub(free) as usize;
+        match &self.speculator {
+            Some(speculator) if !alone => speculator.draft(self.batch.min(left).min(room), costs),
+            _ => &[],
+        }
+    }
+
     /// Gives text out, with the tokens since the last. Whether the answer is to stop there.
     pub fn say(&mut self, text: String) -> Result<bool, EngineError> {
         if text.is_empty() {
