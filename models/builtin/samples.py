@@ -37,7 +37,7 @@ DEFINITION = re.compile(
 CONDITION = re.compile(r"(?:if|while|elif|match|for) (.{2,}?) ?[{:]$")
 WORD = re.compile(r"[A-Za-z_]{4,}")
 
-KINDS = {"rest": 0.46, "inside": 0.05, "inner": 0.09, "line": 0.22, "block": 0.13, "empty": 0.05}
+KINDS = {"rest": 0.42, "inside": 0.04, "inner": 0.09, "line": 0.28, "block": 0.13, "empty": 0.04}
 WITH_PATH, WITH_SNIPPETS, AT_TOKEN_BORDER, AT_END_OF_FILE = 0.5, 0.45, 0.5, 0.08
 TEST_WEIGHT = 0.3  # of a test file, against other files of its package
 PACKAGE_POWER = 0.75  # a package weighs as much as its size to this power: no package drowns the others
