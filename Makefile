@@ -14,7 +14,7 @@ setup: ## Install what the build needs and is missing: cmake, libclang, a C++ co
 build: setup ## Build target/release/codesage
 	$(CARGO) build --release --locked
 
-demo: build ## Show ghost text being written by the model in the binary
+demo: build ## Show what the model in the binary writes: ghost text, an edit, an explanation
 	@$(CARGO) run --release --locked --quiet -- demo
 
 test: setup ## Formatting, lints, documentation, every test

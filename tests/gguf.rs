@@ -645,7 +645,7 @@ fn each_family_is_asked_in_its_order() {
     expect![[r##"
         codesage-mini: "codesage-mini" SuffixFirst <|fim_prefix|> <|fim_suffix|> <|fim_middle|>, - <|file_sep|> "{path}\n" []
         Qwen2.5 Coder 1.5B: "qwen2.5-coder" AnchoredMiddle <|fim_prefix|> <|fim_suffix|> <|fim_middle|>, <|repo_name|> <|file_sep|> "{path}\n" []
-        Qwen2.5 7B Instruct: "" AnchoredMiddle <|fim_prefix|> <|fim_suffix|> <|fim_middle|>, <|repo_name|> <|file_sep|> "{path}\n" [] “This model is not in the catalogue; it is asked as most models with its tokens are.”
+        Qwen2.5 7B Instruct: "" AnchoredMiddle <|fim_prefix|> <|fim_suffix|> <|fim_middle|>, <|repo_name|> <|file_sep|> "{path}\n" [] “Not in the catalogue; asked as its tokens suggest.”
         Qwen3 Coder 30B A3B Instruct: "qwen3-coder" AnchoredMiddle <|fim_prefix|> <|fim_suffix|> <|fim_middle|>, <|repo_name|> <|file_sep|> "{path}\n" []
         deepseek-ai_deepseek-coder-1.3b-base: "deepseek-coder" AnchoredMiddle <｜fim▁begin｜> <｜fim▁hole｜> <｜fim▁end｜>, - - "#{path}\n" []
         DeepSeek Coder V2 Lite Base: "deepseek-coder-v2" AnchoredMiddle <｜fim▁begin｜> <｜fim▁hole｜> <｜fim▁end｜>, - - "#{path}\n" []
@@ -657,7 +657,7 @@ fn each_family_is_asked_in_its_order() {
         Mistral-7B-v0.3: "" PrefixOnly - - -, - - "" [] “This model has no fill-in-the-middle tokens: it sees only the text before the cursor. A model made for code, such as Qwen2.5-Coder, suggests better.”
         Mellum 4b Base: "mellum" SuffixPrefixMiddle <fim_prefix> <fim_suffix> <fim_middle>, - <filename> "{path}\n" ["<filename>"]
         Seed Coder 8B Base: "seed-coder" SuffixPrefixMiddle <[fim-prefix]> <[fim-suffix]> <[fim-middle]>, - - "" []
-        anything: "" AnchoredMiddle <PRE> <SUF> <MID>, - - "" [] “This model is not in the catalogue; it is asked as most models with its tokens are.”
+        anything: "" AnchoredMiddle <PRE> <SUF> <MID>, - - "" [] “Not in the catalogue; asked as its tokens suggest.”
         Llama 3.2 1B: "" PrefixOnly - - -, - - "" [] “This model has no fill-in-the-middle tokens: it sees only the text before the cursor. A model made for code, such as Qwen2.5-Coder, suggests better.”
         codesage-mini without tokens: "" PrefixOnly - - -, - - "" [] “This model has no fill-in-the-middle tokens: it sees only the text before the cursor. A model made for code, such as Qwen2.5-Coder, suggests better.”
     "##]].assert_eq(&said);

@@ -128,9 +128,7 @@ pub fn spelling(header: &Header) -> Spelling {
             file_header: if found.sep.is_some() { "{path}\n".into() } else { String::new() },
             ends: Vec::new(),
             context: header.context_length,
-            notice: Some(
-                "This model is not in the catalogue; it is asked as most models with its tokens are.".into(),
-            ),
+            notice: Some("Not in the catalogue; asked as its tokens suggest.".into()),
         },
     }
     .complete()
