@@ -50,8 +50,7 @@ pub fn check(case: &Case) -> Verdict {
     let may_go = if has_new_words(case) { SOME } else { FEW };
     if lost > may_go && lost * 100 > before * LINES {
         let sentence = format!(
-            "The change leaves {after} of {before} lines of code. If that was not asked for, write the whole of the chosen \
-             code again, with nothing left out."
+            "The change leaves {after} of {before} lines of code. Look whether that was asked for before you apply it."
         );
         return Verdict::Confirm(Guard::Loss, sentence);
     }

@@ -42,8 +42,13 @@ function M.notify(text, level)
   local highlight = level >= vim.log.levels.ERROR and 'ErrorMsg' or 'WarningMsg'
   local short = fitted(text)
   if short ~= text then
+    -- NB: not `silent`, which keeps out of the history too. In pieces and redrawn, so that none asks for Enter.
+    local width = math.max(20, vim.o.columns - 20)
     for _, line in ipairs(vim.split(text, '\n', { plain = true })) do
-      vim.cmd('silent echomsg ' .. vim.fn.string(line))
+      for at = 0, vim.fn.strchars(line) - 1, width do
+        vim.cmd('echomsg ' .. vim.fn.string(vim.fn.strcharpart(line, at, width)))
+        vim.cmd('redraw')
+      end
     end
   end
   vim.api.nvim_echo({ { short, highlight } }, short == text, {})

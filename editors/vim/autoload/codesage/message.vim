@@ -22,8 +22,14 @@ function! codesage#message#warn(text) abort
   let l:text = 'CodeSage: ' . a:text
   let l:short = s:fitted(l:text)
   if l:short !=# l:text
+    " NB: not `silent`, which keeps out of the history too. In pieces and
+    " redrawn, so that none asks for Enter.
+    let l:width = max([20, &columns - 20])
     for l:line in split(l:text, "\n")
-      silent echomsg l:line
+      for l:at in range(0, strchars(l:line) - 1, l:width)
+        echomsg strcharpart(l:line, l:at, l:width)
+        redraw
+      endfor
     endfor
   endif
   redraw
