@@ -94,8 +94,12 @@ fn settle(acted: &Acted, assistant: &Assistant, options: &Options) -> Ending {
         Outcome::Cancelled => return Ending::Cancelled,
     };
     if !options.apply || doubt.is_some() && !options.anyway {
-        assistant.waits(&acted.id);
-        return doubt.map_or(Ending::Shown, |(guard, sentence)| Ending::Doubted(guard, sentence));
+        let Some((guard, sentence)) = doubt else {
+            assistant.waits(&acted.id);
+            return Ending::Shown;
+        };
+        // That it was shown is in the journal already.
+        return Ending::Doubted(guard, sentence);
     }
     match write::write(proposal) {
         Ok(()) => {

@@ -133,6 +133,8 @@ fn there_is_always_one_object() {
         let is_told = object["message"].as_str().is_some_and(|message| seen.said.contains(message));
         assert!(code == 0 || is_told, "{object:#} {}", seen.said);
         assert_eq!(desk.text() == TEXT, outcome != "applied");
+        // What did not come to the model is in no journal.
+        assert_eq!(desk.journal().len(), usize::from(outcome != "failed"), "{object:#}");
     }
 }
 
