@@ -385,7 +385,13 @@ async fn a_change_that_takes_much_away_is_shown_first() {
         assert!(menu[0].starts_with("Apply preview: Refactor"), "{menu:?}");
         let id = editor.ask(decision, json!({ "id": result["id"] })).await;
         if decision == "codesage.applyPreview" {
-            editor.obey().await;
+            let request = editor.server.expect("workspace/applyEdit").await;
+            // It is in the editor's hands now.
+            let late = editor.call("codesage.discardPreview", json!({ "id": result["id"] })).await;
+            assert_eq!(late["outcome"], "refused", "{late}");
+            editor.message().await;
+            editor.make(&request["params"]["edit"]).await;
+            editor.server.answer(&request, json!({ "applied": true })).await;
         }
         let decided = editor.result(id).await;
         let applied = decision == "codesage.applyPreview";

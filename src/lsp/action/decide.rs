@@ -35,6 +35,11 @@ pub fn discard_preview(session: &Session, arguments: &Arguments) -> Value {
     let Some((id, proposal)) = session.assistant.take_preview(id(arguments)) else {
         return told(session, no_preview(arguments));
     };
+    if session.actions.running.has(&id) {
+        session.assistant.keep_preview(&id, proposal);
+        let sentence = "It is being applied; `codesage.undo` takes it back when it is there.";
+        return told(session, Reply::refused(&id, Refusal::new(Guard::Stale, sentence)));
+    }
     lock(&session.actions.previews).take(&id);
     session.assistant.discarded(&id);
     code_lens::refresh(session);

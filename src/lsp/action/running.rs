@@ -58,6 +58,11 @@ impl Running {
         self.count.subscribe()
     }
 
+    /// Whether an action of this id runs.
+    pub fn has(&self, id: &str) -> bool {
+        lock(&self.entries).iter().any(|entry| entry.id == id)
+    }
+
     /// Stops the actions of this id, or all without one; how many there were.
     pub fn cancel(&self, id: Option<&str>) -> usize {
         self.cancel_where(|entry| id.is_none_or(|id| entry.id == id))
