@@ -48,9 +48,7 @@ fn document(case: &Case) -> Kept {
     if old.code == new.code {
         return Ok(());
     }
-    Err("The change alters code, and only documentation was asked for. Write the code again exactly as it is, with \
-         comments added."
-        .to_owned())
+    Err("The change alters code, and only documentation was asked for. Look before you apply it.".to_owned())
 }
 
 /// The diagnostic's statement is touched, or a line right beside it.

@@ -127,7 +127,7 @@ async fn current(session: &Session, proposal: &Proposal) -> Result<Vec<Change>, 
         let now = if file.before.is_none() { now.filter(|text| !text.is_empty()) } else { now };
         if now != file.before {
             let sentence = match file.before {
-                Some(_) => format!("`{}` was changed while the edit was made; ask again.", file.path),
+                Some(_) => format!("`{}` is not as it was when the edit was made; ask again.", file.path),
                 None => format!("`{}` is there by now; ask again.", file.path),
             };
             return Err(Refusal::new(Guard::Stale, sentence));
