@@ -15,7 +15,7 @@ pub mod stats;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -23,6 +23,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::sample::Sampling;
 use crate::prompt::Prompt;
+use crate::threads::lock;
 pub use stats::EngineStats;
 
 /// Where text comes from. Object-safe; every call returns at once but `count_tokens`, which tokenizes.
@@ -216,12 +217,12 @@ impl Steer {
     /// The answer must begin with this text, whole: what of it is not made yet is made next. Text that the answer has
     /// already left changes nothing.
     pub fn lead(&self, text: &str) {
-        *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+        *lock(&self.lead) = text.into();
     }
 
     /// What of the text to lead with comes behind `said`; empty where the answer went another way.
     pub fn left(&self, said: &[u8]) -> Vec<u8> {
-        let lead = self.lead.lock().unwrap_or_else(PoisonError::into_inner);
+        let lead = lock(&self.lead);
         lead.strip_prefix(said).unwrap_or_default().to_vec()
     }
 

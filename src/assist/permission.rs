@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use url::Url;
@@ -13,6 +13,7 @@ use url::Url;
 use crate::completion::Reason;
 use crate::completion::policy::is_secret;
 use crate::config::Settings;
+use crate::threads::lock;
 
 /// Names of ignore files, in each folder from the workspace's root to the file's.
 const IGNORE_FILES: [&str; 2] = [".gitignore", ".codesageignore"];
@@ -70,7 +71,7 @@ impl Permission {
     }
 
     fn rules_of(&self, root: &Path, folder: &Path) -> Arc<Gitignore> {
-        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folders = lock(&self.folders);
         let rules = folders.entry(folder.to_path_buf()).or_insert_with(|| {
             let mut builder = GitignoreBuilder::new(folder);
             for name in IGNORE_FILES {

@@ -12,11 +12,12 @@ mod template;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::config::{ActionSettings, Origin, Problem};
 use crate::syntax::Language;
+use crate::threads::lock;
 use folder::{Folder, Stamp};
 use front::Fault;
 pub use recipe::{Recipe, Scope};
@@ -55,7 +56,7 @@ impl Recipes {
     /// is the same in length and time of writing is the same.
     pub fn reload(&self, now: Instant) -> Option<(Self, Vec<Problem>)> {
         {
-            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut looked = lock(&self.looked);
             if now.saturating_duration_since(*looked) < BELIEVED {
                 return None;
             }

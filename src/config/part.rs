@@ -1,7 +1,8 @@
 //! Parts of the server that can be switched off to see what they are worth: for measuring, and for nothing else.
 //!
-//! No settings file and no editor can say this, only the command line (`--without`): a part that is off makes the
-//! server slower and changes nothing that it says, healing excepted. What is not listed here cannot be switched off.
+//! The command line says it (`--without`), and no settings file or editor but where a part names its setting: a part that
+//! is off makes the server slower and changes nothing that it says, healing excepted. What is not listed here cannot be
+//! switched off.
 
 use std::str::FromStr;
 
