@@ -130,7 +130,7 @@ async fn a_progress_that_nobody_agrees_to_holds_nothing_up() {
 async fn what_the_person_does_meanwhile() {
     for what in ["types elsewhere", "types there", "renames", "closes"] {
         let mut editor = Editor::start(plain()).await;
-        editor.server.backend.say(Script::text(TWO).slowly(Duration::from_millis(20)));
+        editor.server.backend.say(Script::text(TWO).slowly(Duration::from_millis(60)));
         let id = editor.ask("codesage.refactor", editor.at("let sum")).await;
         editor.server.until(|server| !server.backend.instructs().is_empty()).await;
         match what {
@@ -173,10 +173,11 @@ async fn an_action_has_one_name() {
     let mut profile = plain();
     profile["initializationOptions"] = json!({ "codesage": { "notify": ["stream"] } });
     let mut editor = Editor::start(profile).await;
+    // What is cancelled must still be at work, however late the cancel comes.
+    let endless: String = (0..500).map(|n| format!("fn two_{n}() {{}}\n")).collect();
     for end in ["cancel", "undo"] {
-        let script = Script::text(if end == "cancel" { "fn two() {}\n" } else { TWO });
-        let slow = Duration::from_millis(if end == "cancel" { 200 } else { 1 });
-        editor.server.backend.say(script.slowly(slow));
+        let said = if end == "cancel" { endless.as_str() } else { TWO };
+        editor.server.backend.say(Script::text(said).slowly(Duration::from_millis(20)));
         let id = editor.ask("codesage.refactor", editor.at("let sum")).await;
         let name = editor.server.expect("codesage/stream").await["params"]["id"].clone();
         if end == "cancel" {
