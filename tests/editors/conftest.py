@@ -1,7 +1,7 @@
 """Fixtures: an editor of each kind, the server, its models; and the table of what was seen to work.
 
 An editor that cannot be had is skipped by name, never passed. `--results FILE` writes what each editor did, as
-`table.py` puts it into the README.
+`table.py` puts it into the README; of editors that did not run, what stands there stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pytest
 import editor as driver
 import scripted_model
 from installed import Installed, binary, editors
+from table import merged
 
 #: What the scripted model says after an opened block, and after `=`.
 BLOCK = "\n    log(prices)\n    return one(alpha)"
@@ -24,16 +25,18 @@ VALUE = "beta(one, two)"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--results", type=Path, help="write feature, editor, version and result as JSON")
+    parser.addoption("--tiers", default="0,1,2,3", help="which tiers to run: 0 is the protocol, see README.md")
     parser.addoption("--pictures", type=Path, help="write a picture of each editor into this folder")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "feature(name): the row of the README's table that a test fills")
-    config.addinivalue_line("markers", "only(family): the kind of editor that a test is for")
-    config.stash[_RESULTS] = []
+    config.addinivalue_line("markers", "only(family, …): the kinds of editor that a test, or a file of tests, is for")
+    config.stash[_RESULTS] = {}
 
 
-_RESULTS = pytest.StashKey[list[dict[str, str]]]()
+#: By test, so that the last of several tries counts.
+_RESULTS = pytest.StashKey[dict[str, dict[str, str]]]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -43,37 +46,56 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("installed", wanted, ids=str)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tiers = _tiers(config)
+    kept = [item for item in items if getattr(_installed(item), "tier", 0) in tiers]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _tiers(config: pytest.Config) -> list[int]:
+    return [int(tier) for tier in config.getoption("--tiers").split(",")]
+
+
+def _installed(item: pytest.Item) -> Installed | None:
+    """The editor that a test runs in; none: it is of tier 0."""
+    return item.callspec.params.get("installed") if hasattr(item, "callspec") else None
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()
     feature = item.get_closest_marker("feature")
-    installed = getattr(item, "callspec", None) and item.callspec.params.get("installed")
+    installed = _installed(item)
     over = report.when == "call" or (report.when == "setup" and report.outcome != "passed")
     if feature and installed and over:
         known = getattr(report, "wasxfail", None)
         why = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
-        item.config.stash[_RESULTS].append(
-            {
-                "feature": feature.args[0],
-                "editor": installed.name,
-                "version": installed.version,
-                "tier": str(installed.tier),
-                # What is known not to work does not work.
-                "result": "failed" if known is not None else report.outcome,
-                "why": (known or why).removeprefix("Skipped: ").removeprefix("reason: "),
-            }
-        )
+        item.config.stash[_RESULTS][item.nodeid] = {
+            "feature": feature.args[0],
+            "editor": installed.name,
+            "version": installed.version,
+            "tier": str(installed.tier),
+            # What is known not to work does not work.
+            "result": "failed" if known is not None else report.outcome,
+            "why": (known or why).removeprefix("Skipped: ").removeprefix("reason: "),
+        }
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    path = session.config.getoption("--results")
+    path: Path | None = session.config.getoption("--results")
     if path:
-        path.write_text(json.dumps(session.config.stash[_RESULTS], indent=1) + "\n")
+        before = json.loads(path.read_text()) if path.exists() else []
+        missing = {one.name for one in editors() if one.missing}
+        now = [one for one in session.config.stash[_RESULTS].values() if one["editor"] not in missing]
+        path.write_text(json.dumps(merged(before, now), indent=1) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for one in editors():
+        if one.tier not in _tiers(terminalreporter.config):
+            continue
         if one.missing:
             terminalreporter.write_line(f"tier {one.tier}, {one.name}: SKIPPED, {one.missing}")
         else:

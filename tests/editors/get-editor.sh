@@ -2,16 +2,18 @@
 # Gets an editor that is newer than the distribution's, from another suite of Debian: unpacked, not installed; no root,
 # and the system's own packages are left alone. The whole closure comes with it, libc included.
 #
-#   get-editor.sh nvim-stable | nvim-current | vim-current     into target/editors/NAME
+#   get-editor.sh nvim-stable | nvim-current | vim-old | vim-current | helix-current     into target/editors/NAME
 #
 # DEBIAN_MIRROR names the mirror where the system's own sources name none. A testing suite moves on, so nothing pins a
 # version: NAME/packages.sha256 says what came. Exit status 77: it cannot be had here.
 set -euo pipefail
 
-name=${1:?a name: nvim-stable, nvim-current or vim-current}
+name=${1:?a name: see the top of this file}
 case $name in
 nvim-stable) suite=trixie packages=(neovim) ;;
 nvim-current) suite=forky packages=(neovim) ;;
+helix-current) suite=forky packages=(hx) ;;
+vim-old) suite=bullseye packages=(vim vim-runtime) ;;
 vim-current) suite=forky packages=(vim vim-runtime) ;;
 *) echo "get-editor: there is no $name" >&2 && exit 2 ;;
 esac

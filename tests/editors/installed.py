@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,14 +24,14 @@ class Installed:
 
     #: As the results name it.
     name: str
-    #: `neovim` or `vim`.
+    #: Which `drive_FAMILY.py` drives it.
     family: str
-    #: 1: the distribution's; 2: newer, unpacked beside the system; 4: with a plugin that the environment names.
+    #: 1: the distribution's; 2: newer, unpacked beside the system; 3: with a browser.
     tier: int
     command: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
     version: str = ""
-    #: Why it cannot be had; empty where it can.
+    #: Why it cannot be tested; empty where it can. There may be a command all the same, and a plugin missing.
     missing: str = ""
 
     def __str__(self) -> str:
@@ -53,13 +54,16 @@ def vim_lsp() -> Path | None:
     return Path(named).resolve() if named and (Path(named) / "plugin" / "lsp.vim").is_file() else None
 
 
+@cache
 def editors() -> list[Installed]:
     return [
         _system("Neovim (system)", "neovim", "nvim"),
         _unpacked("Neovim (stable)", "neovim", "nvim-stable", "nvim", "nvim/runtime"),
         _unpacked("Neovim (current)", "neovim", "nvim-current", "nvim", "nvim/runtime"),
         _with_vim_lsp(_system("Vim (system)", "vim", "vim")),
+        _with_vim_lsp(_unpacked("Vim (old)", "vim", "vim-old", "vim.basic", "vim/vim[0-9]*")),
         _with_vim_lsp(_unpacked("Vim (current)", "vim", "vim-current", "vim.basic", "vim/vim[0-9]*")),
+        _unpacked("Helix (current)", "helix", "helix-current", "hx", "../lib/hx/runtime", "HELIX_RUNTIME"),
     ]
 
 
@@ -70,14 +74,17 @@ def _system(name: str, family: str, program: str) -> Installed:
     return _asked(name, family, 1, (path,), {})
 
 
-def _unpacked(name: str, family: str, folder: str, program: str, runtime: str) -> Installed:
+def _unpacked(
+    name: str, family: str, folder: str, program: str, runtime: str, variable: str = "VIMRUNTIME"
+) -> Installed:
+    """One that `get-editor.sh` unpacked, told by a variable where its runtime files are, below `usr/share`."""
     prefix = UNPACKED / folder
     found = sorted((prefix / "usr" / "share").glob(runtime))
     if not (prefix / "run").is_file() or not found:
         return Installed(
             name, family, 2, missing=f"{prefix} is not there; tests/editors/get-editor.sh {folder} gets it"
         )
-    return _asked(name, family, 2, (str(prefix / "run"), program), {"VIMRUNTIME": str(found[-1])})
+    return _asked(name, family, 2, (str(prefix / "run"), program), {variable: str(found[-1].resolve())})
 
 
 def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environment: dict[str, str]) -> Installed:
@@ -89,7 +96,7 @@ def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environm
         text=True,
         timeout=60,
     ).stdout
-    number = re.search(r"(?:NVIM v|IMproved )([\d.]+)", said)
+    number = re.search(r"(?:NVIM v|IMproved |GNU Emacs |helix )([\d.]+)", said)
     patches = re.search(r"Included patches: (?:\d+-)?(\d+)", said)
     if not number:
         return Installed(name, family, tier, missing=f"`{' '.join(command)} --version` says no version")
@@ -100,5 +107,4 @@ def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environm
 def _with_vim_lsp(vim: Installed) -> Installed:
     if vim.missing or vim_lsp():
         return vim
-    why = "CODESAGE_VIM_LSP does not name a checkout of vim-lsp"
-    return Installed(vim.name, vim.family, vim.tier, version=vim.version, missing=why)
+    return replace(vim, missing="CODESAGE_VIM_LSP does not name a checkout of vim-lsp")

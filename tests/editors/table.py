@@ -1,4 +1,6 @@
-"""Writes the README's table "feature × editor" from the results of a run of the tests; no cell is filled by hand.
+"""Writes the README's table "feature × editor" from the results of runs of the tests; no cell is filled by hand.
+
+Any editors, in the order of the file, each with the version and the results of its own last run.
 
 python tests/editors/table.py            writes README.md from results.json
 python tests/editors/table.py --check    fails where they differ
@@ -16,6 +18,13 @@ OPEN, CLOSE = "<!-- editors -->\n", "<!-- /editors -->"
 #: What a cell says; where several tests fill one, the worst of them.
 SIGNS = {"passed": "yes", "skipped": "–", "failed": "**no**"}
 WORST = ["failed", "skipped", "passed"]
+
+
+def merged(before: list[dict[str, str]], now: list[dict[str, str]]) -> list[dict[str, str]]:
+    """What is known after a run: of an editor that ran, what it did now, in the place where it stood; the others' as it was."""
+    ran = {one["editor"] for one in now}
+    names = dict.fromkeys(one["editor"] for one in before + now)
+    return [one for name in names for one in (now if name in ran else before) if one["editor"] == name]
 
 
 def table(results: list[dict[str, str]]) -> str:

@@ -1,6 +1,6 @@
 """A real terminal for one program: keys go in as a person types them, and what a person would see is read back.
 
-Does not know editors: `neovim` and `vim` do.
+Does not know editors: each `drive_KIND.py` does.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from conftest import Start
 from editor import ENTER, ESCAPE, Editor
 from terminal import wait_until
 
+pytestmark = pytest.mark.only("neovim", "vim")
+
 LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
 AFTER = ["def total(prices):", "    return sum(prices)"]
 

@@ -8,6 +8,8 @@ from conftest import BLOCK, VALUE, Start
 from editor import ACCEPT, DISMISS, ESCAPE, LINE, NEXT, WORD
 from terminal import wait_until
 
+pytestmark = pytest.mark.only("neovim", "vim")
+
 OPEN = "def total(prices):"
 
 

@@ -10,6 +10,8 @@ from conftest import Start
 from editor import ESCAPE
 from installed import Installed
 
+pytestmark = pytest.mark.only("neovim", "vim")
+
 TEXT = """class Basket:
     def __init__(self, owner):
         self.owner = owner

@@ -12,6 +12,8 @@ import editor as driver
 from conftest import VALUE
 from installed import REPOSITORY, Installed, vim_lsp
 
+pytestmark = pytest.mark.only("neovim", "vim")
+
 PLACES = {"neovim": "editors/nvim/README.md", "vim": "editors/vim/README.md"}
 
 

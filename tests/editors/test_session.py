@@ -12,6 +12,8 @@ from editor import ACCEPT, ENTER, ESCAPE, TAKE_ITEM, Editor
 from installed import Installed
 from terminal import wait_until
 
+pytestmark = pytest.mark.only("neovim", "vim")
+
 
 @pytest.mark.feature("attach")
 def test_the_server_is_attached_by_the_configuration_alone(start: Start) -> None:
