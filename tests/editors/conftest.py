@@ -114,7 +114,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models that say what they are told to: `fill`, `rewrite`, `prose`, `picture` and `endless`."""
+    """Models that say what they are told to: `fill`, `rewrite`, `prose`, `review`, `picture` and `endless`."""
     folder = tmp_path_factory.mktemp("models")
     scripted_model.scripted(folder / "fill.gguf", {":": BLOCK + "\n", "=": f" {VALUE}"})
     rewritten = "def total(prices):\n    return sum(prices)\n<<<AI_EDIT_END>>>"
@@ -122,6 +122,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scripted_model.scripted(folder / "prose.gguf", {"\n": "It adds the prices and gives the sum."})
     body = "\n        # What it all comes to.\n        return sum(self.prices)\n"
     scripted_model.scripted(folder / "picture.gguf", {":": body})
+    found = "- `result = 0` is not needed: sum does it."
+    scripted_model.scripted(folder / "review.gguf", {"\n": found})
     scripted_model.counting(folder / "endless.gguf", layers=24)
     return folder
 

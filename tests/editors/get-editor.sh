@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets an editor that is newer than the distribution's, from another suite of Debian: unpacked, not installed; no root,
+# Gets an editor that is newer or older than the distribution's, from another suite of Debian: unpacked, not installed; no root,
 # and the system's own packages are left alone. The whole closure comes with it, libc included.
 #
 #   get-editor.sh nvim-stable | nvim-current | vim-old | vim-current | helix-current     into target/editors/NAME
@@ -60,7 +60,9 @@ cat >"$prefix/run" <<'RUN'
 here=$(dirname "$(readlink -f "$0")")
 program=$1
 shift
-for loader in "$here"/lib64/ld-linux*.so.* "$here"/usr/lib64/ld-linux*.so.* "$here"/usr/lib/*/ld-linux*.so.* "$here"/usr/lib/ld-linux*.so.*; do
+# In older suites `lib64` names it by its place in the system, which is not this place.
+for loader in "$here"/lib64/ld-linux*.so.* "$here"/usr/lib64/ld-linux*.so.* "$here"/usr/lib/*/ld-linux*.so.* \
+  "$here"/usr/lib/ld-linux*.so.* "$here"/lib/*/ld-[0-9]*.so; do
   [ -e "$loader" ] && break
 done
 libraries=
