@@ -2,14 +2,17 @@
 
 CARGO ?= cargo
 # One profile for tests, lints and docs: each profile compiles llama.cpp again.
-CI := --profile ci
-.PHONY: help setup build demo test bench install clean
+PROFILE := --profile ci
+.PHONY: help setup setup-editors build demo test test-editors bench install clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the build needs and is missing: cmake, libclang, a C++ compiler
 	@sh .ci/setup
+
+setup-editors: setup ## Install the editors and the Python that the tests drive: Neovim, Vim, Emacs
+	@sh .ci/setup editors
 
 build: setup ## Build target/release/codesage
 	$(CARGO) build --release --locked
@@ -17,11 +20,19 @@ build: setup ## Build target/release/codesage
 demo: build ## Show what the model in the binary writes: ghost text, an edit, an explanation
 	@$(CARGO) run --release --locked --quiet -- demo
 
-test: setup ## Formatting, lints, documentation, every test
+# Nobody's machine gets editors that were not asked for; one that is missing is skipped, and the tests say so.
+test: $(if $(CI),setup-editors,setup) ## Formatting, lints, documentation, every test; real editors, as far as they are there
 	$(CARGO) fmt --check
-	$(CARGO) clippy $(CI) --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(CI) --locked --no-deps --document-private-items
-	$(CARGO) test $(CI) --locked
+	$(CARGO) clippy $(PROFILE) --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(PROFILE) --locked --no-deps --document-private-items
+	$(CARGO) test $(PROFILE) --locked
+	$(CARGO) build $(PROFILE) --locked
+	tests/editors/run --tiers 0,1
+
+test-editors: setup ## Every editor: newer and older ones too, unpacked beside the system's
+	$(CARGO) build $(PROFILE) --locked
+	-tests/editors/get-editor.sh all
+	tests/editors/run
 
 bench: build ## Measure this machine
 	@$(CARGO) run --release --locked --quiet -- bench engine

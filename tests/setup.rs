@@ -51,9 +51,14 @@ impl Machine {
     }
 
     fn run(&self) -> Output {
+        self.run_for(&[])
+    }
+
+    fn run_for(&self, what: &[&str]) -> Output {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/setup");
         Command::new("/bin/sh")
             .arg(script)
+            .args(what)
             .env_clear()
             .env("PATH", self.path("bin"))
             .env("SETUP_ROOT", self.directory.path())
@@ -140,4 +145,53 @@ fn a_machine_it_cannot_help_is_told_what_to_install() {
     assert!(!without_manager.status.success());
     let said = String::from_utf8_lossy(&without_manager.stderr).into_owned();
     assert!(said.contains("a C and C++ compiler"), "{said}");
+}
+
+/// What the tests of editors drive.
+const EDITORS: &[&str] = &["python3", "nvim", "emacs", "luacheck"];
+const ELISP: &[&str] = &[
+    "usr/share/emacs/site-lisp/elpa-src/eglot-1.9/eglot.el",
+    "usr/share/emacs/site-lisp/elpa-src/lsp-mode-8.0.0/lsp-mode.el",
+];
+
+#[test]
+fn editors_that_are_there_are_left_alone() {
+    // Not even a compiler is asked for.
+    let machine = Machine::new(&[EDITORS, &["apt-get"]].concat(), ELISP);
+    machine.command("vim", "echo '+emacs_tags +eval +ex_extra'");
+    let output = machine.run_for(&["editors"]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+    assert_eq!(machine.installs(), [""; 0]);
+}
+
+#[test]
+fn editors_are_installed_as_far_as_they_can_be_had() {
+    let machine = Machine::new(&[], &[]);
+    // As Debian begins: a Vim without scripts, a Python without venv.
+    machine.command("vim", "echo '-eval'");
+    machine.command("python3", "exit 1");
+    machine.command("apt-get", "case $* in *emacs-nox) exit 100 ;; esac");
+    let output = machine.run_for(&["editors"]);
+    assert!(output.status.success(), "{output:?}");
+    let packages = ["python3-venv", "neovim", "vim", "emacs-nox", "elpa-eglot", "elpa-lsp-mode", "lua-check"];
+    let install = |package: &str| format!("apt-get install -q -y --no-install-recommends {package}");
+    let expected: Vec<String> =
+        ["apt-get update -q".to_owned()].into_iter().chain(packages.map(install)).collect();
+    assert_eq!(machine.installs(), expected);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("Neovim is missing: ") && said.contains("going on without emacs-nox"), "{said}");
+}
+
+#[test]
+fn editors_that_cannot_be_had_stop_nothing() {
+    let offline = Machine::new(&[], &[]);
+    offline.command("apt-get", "exit 100");
+    let nobody = Machine::new(&[], &[]);
+    for (machine, why) in [(offline, "the package lists cannot be had"), (nobody, "No package manager")] {
+        let output = machine.run_for(&["editors"]);
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("Vim is missing: ") && said.contains(why), "{said}");
+        assert!(machine.installs().iter().all(|call| call.ends_with("update -q")), "{:?}", machine.installs());
+    }
 }

@@ -82,7 +82,10 @@ impl Outbox {
     ) -> impl Future<Output = Option<R::Result>> + Send + use<R> {
         let asked = to_json(R::METHOD, &params).and_then(|params| {
             let (waits, answer) = self.questions.open();
-            let is_sent = self.send(Request::build(R::METHOD).id(waits.id).params(params).finish());
+            let request = Request::build(R::METHOD).id(waits.id);
+            // Parameters are an object or a list, or they are not there: null is none of these (JSON-RPC 2.0, 4.2).
+            let request = if params.is_null() { request } else { request.params(params) };
+            let is_sent = self.send(request.finish());
             is_sent.then_some((waits, answer))
         });
         async move {
@@ -175,6 +178,7 @@ mod tests {
 
     use super::*;
     use crate::lsp::ext::{ApplyEdit, CreateProgress};
+    use tower_lsp::lsp_types::request::CodeLensRefresh;
 
     fn answer(said: &Said, id: impl Into<Id>, result: Value) {
         said.answered(Response::from_ok(id.into(), result));
@@ -211,8 +215,16 @@ mod tests {
         let token = tower_lsp::lsp_types::NumberOrString::Number(1);
         drop(outbox.ask::<CreateProgress>(tower_lsp::lsp_types::WorkDoneProgressCreateParams { token }));
         outbox.notify_as("codesage/two", &json!({}));
-        let methods: Vec<String> =
-            std::iter::from_fn(|| said.take()).map(|message| message.method().to_owned()).collect();
-        assert_eq!(methods, ["window/logMessage", "window/workDoneProgress/create", "codesage/two"]);
+        drop(outbox.ask::<CodeLensRefresh>(()));
+        let said: Vec<(String, bool)> = std::iter::from_fn(|| said.take())
+            .map(|message| (message.method().to_owned(), message.params().is_some()))
+            .collect();
+        let expected = [
+            ("window/logMessage", true),
+            ("window/workDoneProgress/create", true),
+            ("codesage/two", true),
+            ("workspace/codeLens/refresh", false),
+        ];
+        assert_eq!(said, expected.map(|(method, has_params)| (method.to_owned(), has_params)));
     }
 }

@@ -3,12 +3,19 @@
 # and the system's own packages are left alone. The whole closure comes with it, libc included.
 #
 #   get-editor.sh nvim-stable | nvim-current | vim-old | vim-current | helix-current     into target/editors/NAME
+#   get-editor.sh all     those of them that are not there yet
 #
 # DEBIAN_MIRROR names the mirror where the system's own sources name none. A testing suite moves on, so nothing pins a
 # version: NAME/packages.sha256 says what came. Exit status 77: it cannot be had here.
 set -euo pipefail
 
 name=${1:?a name: see the top of this file}
+if [ "$name" = all ]; then
+  for name in nvim-stable nvim-current vim-old vim-current helix-current; do
+    [ -x "$(dirname "$0")/../../target/editors/$name/run" ] || "$0" "$name" || true
+  done
+  exit 0
+fi
 case $name in
 nvim-stable) suite=trixie packages=(neovim) ;;
 nvim-current) suite=forky packages=(neovim) ;;

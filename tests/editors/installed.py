@@ -44,7 +44,8 @@ class Installed:
 def binary() -> Path | None:
     """The server under test: `CODESAGE`, or what `cargo build --profile ci` made."""
     named = os.environ.get("CODESAGE")
-    path = Path(named) if named else REPOSITORY / "target" / "ci" / "codesage"
+    built = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")) / "ci" / "codesage"
+    path = Path(named) if named else built
     return path.resolve() if path.is_file() else None
 
 
