@@ -91,6 +91,7 @@ fn what_of_actions_each_client_takes() {
         let booleans = [
             (flags.code_action_literals, "literals"),
             (flags.asks_unbidden, "asks-unbidden"),
+            (flags.cursor_selects, "cursor-selects"),
             (flags.applies_edits, "edits"),
             (flags.document_changes, "versioned"),
             (flags.creates_files, "creates"),
@@ -104,7 +105,7 @@ fn what_of_actions_each_client_takes() {
     }
     expect![[r#"
         ALE 3.3.0                                                  literals
-        Helix 25.07.1                                              literals edits versioned creates shows
+        Helix 25.07.1                                              literals cursor-selects edits versioned creates shows
         Neovim 0.10.4                                              literals edits versioned creates shows
         Neovim 0.12.4                                              literals edits versioned creates shows
         Neovim 0.7.2                                               literals edits versioned creates

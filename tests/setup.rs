@@ -192,6 +192,10 @@ fn editors_that_cannot_be_had_stop_nothing() {
         assert!(output.status.success(), "{output:?}");
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(said.contains("Vim is missing: ") && said.contains(why), "{said}");
-        assert!(machine.installs().iter().all(|call| call.ends_with("update -q")), "{:?}", machine.installs());
+        assert!(
+            machine.installs().iter().all(|call| call.ends_with("update -q")),
+            "{:?}",
+            machine.installs()
+        );
     }
 }

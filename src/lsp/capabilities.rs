@@ -42,6 +42,9 @@ pub struct ClientFlags {
     /// It asks for code actions on every line where the cursor rests, and says so by asking for kinds that no menu
     /// asks for together, the empty one among them (vim-lsp, read in its `document_code_action/signs.vim`).
     pub asks_unbidden: bool,
+    /// Its cursor is a selection of one character, and every request says so: such a range is a place, not a choice of
+    /// code (Helix, measured).
+    pub cursor_selects: bool,
     /// It takes `workspace/applyEdit`. Others are shown the change as a diff.
     pub applies_edits: bool,
     /// Edits as versioned `documentChanges`. Neovim declares only the operations that come with them.
@@ -135,6 +138,7 @@ impl ClientFlags {
             code_action_literals: at("/capabilities/textDocument/codeAction/codeActionLiteralSupport")
                 .is_object(),
             asks_unbidden: name == "vim-lsp",
+            cursor_selects: name == "helix",
             applies_edits: is("/capabilities/workspace/applyEdit"),
             document_changes,
             creates_files: operations.is_some_and(|operations| operations.contains(&json!("create")))
@@ -354,6 +358,7 @@ mod tests {
             ("emacs", json!({ "window": { "showDocument": null } }), [false, false, false]),
             ("vim-lsp", show(json!(true)), [false, true, true]),
         ];
+        assert!(flags("helix", json!({})).cursor_selects && !flags("Neovim", json!({})).cursor_selects);
         for (name, capabilities, expected) in cases {
             let flags = flags(name, capabilities);
             assert_eq!([flags.shows_documents, flags.hides_info, flags.asks_unbidden], expected, "{name}");

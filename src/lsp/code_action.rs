@@ -43,7 +43,7 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
     let Some(document) = session.assistant.snapshot(&uri) else {
         return Vec::new();
     };
-    let selection = convert::bytes(document.rope(), range, session.flags.columns);
+    let selection = convert::selection(document.rope(), range, &session.flags);
     // Some clients ask wherever the cursor rests: the person is there.
     session.assistant.caret(&uri, selection.end);
     if is_unbidden(&context, &session.flags) && !is_worth_it(&context, &document, &selection) {

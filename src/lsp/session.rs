@@ -253,6 +253,17 @@ impl Session {
     }
 
     /// Folders came or went. Settings stay those of the folder that was first at the start.
+    /// The document of a path: an open one before another, in the first folder that has it. Relative to the workspace,
+    /// or to where the editor was started.
+    pub fn document_at(&self, path: &str) -> Option<Url> {
+        let mut folders = lock(&self.roots).clone();
+        folders.extend(std::env::current_dir());
+        let all: Vec<Url> =
+            folders.iter().filter_map(|folder| Url::from_file_path(folder.join(path)).ok()).collect();
+        let is_open = |uri: &&Url| self.assistant.snapshot(uri).is_some();
+        all.iter().find(is_open).or(all.first()).cloned()
+    }
+
     pub fn change_folders(&self, event: WorkspaceFoldersChangeEvent) {
         let paths = |folders: Vec<WorkspaceFolder>| -> Vec<PathBuf> {
             folders.into_iter().filter_map(|folder| folder.uri.to_file_path().ok()).collect()

@@ -199,3 +199,50 @@ async fn an_action_has_one_name() {
     }
     editor.server.finish().await;
 }
+
+/// Helix's cursor is a selection of one character, and it is in the function: that is what is rewritten.
+#[tokio::test]
+async fn a_cursor_that_is_a_selection_is_a_place() {
+    for (name, whole) in [("helix", true), ("x", false)] {
+        let mut profile = plain();
+        profile["clientInfo"] = json!({ "name": name });
+        let mut editor = Editor::start(profile).await;
+        editor.server.backend.say(Script::text(TWO));
+        let mut argument = editor.at("    let ");
+        let character = argument["range"]["end"]["character"].as_u64().expect("a number");
+        argument["range"]["end"]["character"] = json!(character + 1);
+        let id = editor.ask("codesage.refactor", argument).await;
+        editor.obey().await;
+        assert_eq!(editor.result(id).await["outcome"], "applied", "{name}");
+        assert_eq!(editor.text == CHANGED, whole, "{name}: {}", editor.text);
+        editor.server.finish().await;
+    }
+}
+
+/// What a key can say: the name that the editor shows, and lines as people count them.
+#[tokio::test]
+async fn a_key_names_a_document_by_its_path() {
+    // The argument; whether it finds the function that the model rewrites.
+    let cases = [
+        (json!({ "path": "src/numbers.rs", "lines": [6, 6] }), true),
+        (json!({ "path": "/project/src/numbers.rs", "lines": [5, 8] }), true),
+        (json!({ "lines": [6, 6] }), true),
+        (json!({ "path": "src/others.rs", "lines": [6, 6] }), false),
+    ];
+    for (argument, is_found) in cases {
+        let mut profile = plain();
+        profile["rootUri"] = json!("file:///project");
+        let mut editor = Editor::start(profile).await;
+        editor.server.backend.say(Script::text(TWO));
+        let id = editor.ask("codesage.refactor", argument.clone()).await;
+        if is_found {
+            editor.obey().await;
+            assert_eq!(editor.result(id).await["outcome"], "applied", "{argument}");
+            assert_eq!(editor.text, CHANGED, "{argument}");
+        } else {
+            assert!(editor.message().await.contains("src/others.rs is not open"), "{argument}");
+            assert_eq!(editor.result(id).await["outcome"], "refused", "{argument}");
+        }
+        editor.server.finish().await;
+    }
+}

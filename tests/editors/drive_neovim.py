@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -135,6 +136,23 @@ end
                 return false
             """)
         )
+
+    def ask(self, method: str, params: dict[str, object]) -> dict[str, object]:
+        """What the server answers, asked beside the plugin."""
+        answer = self.lua(
+            """
+            local client, method, params = require('codesage.client').get(0), ...
+            local arguments = { method, vim.fn.json_decode(params), 5000, 0 }
+            if vim.fn.has('nvim-0.11') == 1 then
+              table.insert(arguments, 1, client)
+            end
+            local answer = client.request_sync(unpack(arguments))
+            return vim.fn.json_encode(answer and answer.result or {})
+            """,
+            method,
+            json.dumps(params),
+        )
+        return json.loads(str(answer))
 
     def menu_is_open(self) -> bool:
         return bool(self.free().eval("pumvisible()"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from editor import Editor
 from installed import REPOSITORY, Installed, vim_lsp
-from terminal import DEADLINE, Terminal
+from terminal import DEADLINE, Terminal, wait_until
 
 
 class Vim(Editor):
@@ -86,6 +86,14 @@ imap <C-e> <Plug>(codesage-dismiss)
 
     def is_ready(self) -> bool:
         return self.eval("exists('*codesage#is_ready') && codesage#is_ready()") in (1, True)
+
+    def ask(self, method: str, params: dict[str, object]) -> object:
+        """What the server answers, asked beside the plugin."""
+        keep = "{answer, _ -> extend(g:, {'test_answer': answer})}"
+        self.eval("extend(g:, {'test_answer': 0})")
+        given = json.dumps(json.dumps(params))
+        self.eval(f"[codesage#client#request('{method}', json_decode({given}), {keep}), 0][1]")
+        return wait_until(lambda: self.eval("g:test_answer"), lambda: f"no answer to {method}:\n{self.terminal}")
 
     def menu_is_open(self) -> bool:
         return bool(self.eval("pumvisible()"))

@@ -114,6 +114,10 @@ class Editor:
         """Line and byte, both from 1."""
         raise NotImplementedError
 
+    def ask(self, method: str, params: dict[str, object]) -> object:
+        """What the server answers, asked beside what is tested."""
+        raise NotImplementedError
+
     def menu_is_open(self) -> bool:
         raise NotImplementedError
 

@@ -178,3 +178,23 @@ def test_the_built_in_model_suggests(start: Start) -> None:
     wait_until(suggested, lambda: f"nothing is suggested:\n{one.terminal}", every=1.0)
     one.type(ACCEPT)
     wait_until(lambda: len(one.lines()[3]) > len(begun), lambda: repr(one.lines()))
+
+
+@pytest.mark.feature("comes by itself when the server can")
+def test_it_is_asked_for_again_when_the_server_is_free(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+
+    def run(command: str) -> object:
+        return one.ask("workspace/executeCommand", {"command": f"codesage.{command}", "arguments": []})
+
+    run("toggle")
+    one.type("Goy = ")
+    wait_until(
+        lambda: one.ask("codesage/stats", {})["completion"]["requested"],  # type: ignore[index]
+        lambda: f"nothing was asked for:\n{one.terminal}",
+    )
+    run("toggle")
+    # Busy and free again, as a model that was loaded; no key is pressed.
+    run("explain")
+    one.see(f"y = {VALUE}")
+    assert one.lines() == ["x = 1", "y = "]

@@ -6,10 +6,13 @@ return {
   cmd = { 'codesage' },
   root_markers = { 'codesage.toml', '.codesageignore', '.git' },
   init_options = {
-    -- Answers are shown by the plugin, as they are written.
-    codesage = { notify = { 'stream' } },
+    -- Answers are shown by the plugin, as they are written; and it asks again when a model has been loaded.
+    codesage = { notify = { 'status', 'stream' } },
   },
   handlers = {
+    ['codesage/didChangeStatus'] = function(_, params)
+      require('codesage.status').on_change(params)
+    end,
     ['codesage/stream'] = function(_, params)
       require('codesage.action').on_stream(params)
     end,

@@ -3,6 +3,7 @@
 " Virtual text is there since 9.0.0067, and draws below a line since 9.0.0185.
 let s:has_ghost = has('patch-9.0.0185')
 let s:model = ''
+let s:was_busy = 0
 
 function! codesage#has_ghost() abort
   return s:has_ghost && get(g:, 'codesage_ghost', 1)
@@ -30,7 +31,7 @@ function! codesage#register() abort
         \ 'allowlist': get(g:, 'codesage_filetypes', ['*']),
         \ 'root_uri': {_ -> s:root()},
         \ 'capabilities': l:capabilities,
-        \ 'initialization_options': {'codesage': {'notify': ['stream']}},
+        \ 'initialization_options': {'codesage': {'notify': ['status', 'stream']}},
         \ 'workspace_config': {'codesage': get(g:, 'codesage_settings', {})},
         \ })
   call lsp#register_notifications('codesage', function('s:on_notification'))
@@ -56,9 +57,19 @@ function! s:on_notification(server, data) abort
   let l:method = a:data.response.method
   if l:method ==# 'codesage/stream'
     call codesage#action#on_stream(a:data.response.params)
+  elseif l:method ==# 'codesage/didChangeStatus'
+    call s:on_change(a:data.response.params)
   elseif l:method ==# '$/progress'
     call codesage#progress#on_progress(a:data.response.params)
   endif
+endfunction
+
+" What was asked while the model was loaded, or an action ran, may have come to nothing.
+function! s:on_change(status) abort
+  if s:was_busy && !a:status.busy && a:status.kind ==# 'Normal' && codesage#has_ghost()
+    call codesage#ghost#ask_again()
+  endif
+  let s:was_busy = a:status.busy
 endfunction
 
 " vim-lsp tells a server of the edit that it made for it with the next request, seconds later or never. So one is made.

@@ -15,6 +15,8 @@ use crate::lsp::legible::number;
 #[derive(Debug, Default)]
 pub struct Arguments {
     pub uri: Option<Url>,
+    /// The document as editors show its name: relative to the workspace, or whole. For keys, which cannot write a URI.
+    pub path: Option<String>,
     /// The version that `range` is of.
     pub version: Option<i64>,
     pub range: Option<Range>,
@@ -78,7 +80,9 @@ impl Arguments {
             self.take_document(document);
         }
         let cursor = || Some(fields.get("position").and_then(position)?).map(|at| Range::new(at, at));
-        self.range = fields.get("range").and_then(range).or_else(cursor);
+        let lines = || fields.get("lines").and_then(lines);
+        self.range = fields.get("range").and_then(range).or_else(cursor).or_else(lines);
+        self.path = text("path");
         self.action = fields.get("action").and_then(Value::as_str).and_then(action);
         self.instruction = text("instruction");
         self.name = text("name");
@@ -117,6 +121,17 @@ fn document(text: &str) -> Option<Url> {
 
 fn range(value: &Value) -> Option<Range> {
     Some(Range::new(position(value.get("start")?)?, position(value.get("end")?)?))
+}
+
+/// `[first, last]`, counted from 1 as editors show them. Where both are one it is the line of the cursor, and nothing
+/// is selected.
+fn lines(value: &Value) -> Option<Range> {
+    let line = |index: usize| Some(number(value.get(index)?)? as u32);
+    let (first, last) = (line(0)?.checked_sub(1)?, line(1)?);
+    let end =
+        if last.saturating_sub(1) > first { Position::new(last, 0) } else { Position::new(first, u32::MAX) };
+    let start = if end.line == first { end } else { Position::new(first, 0) };
+    Some(Range::new(start, end))
 }
 
 /// Any number, clamped, as everywhere else.
@@ -191,6 +206,7 @@ mod tests {
         let corner = |at: Position| format!("{}:{}", at.line, at.character);
         let said = [
             read.uri.map(|uri| uri.to_string()),
+            read.path.map(|path| format!("path={path}")),
             read.version.map(|version| format!("v{version}")),
             read.range.map(|range| format!("{}-{}", corner(range.start), corner(range.end))),
             read.action.map(|action| action.name().to_owned()),
@@ -256,6 +272,14 @@ mod tests {
             "unitTest name=n id=3 clear",
         );
         check(json!([{"id": 3}]), "id=3");
+        check(json!([{"path": "src/a.rs", "lines": [3, 3]}]), "path=src/a.rs 2:4294967295-2:4294967295");
+        check(json!([{"path": "a", "lines": [3, 5]}]), "path=a 2:0-5:0");
+        check(json!([{"lines": ["1", "2"], "range": range}]), "1:2-3:4");
+        check(json!([{"lines": ["1", "2"]}]), "0:0-2:0");
+        check(json!([{"lines": [5, 3]}]), "4:4294967295-4:4294967295");
+        for odd in [json!([0, 3]), json!([]), json!([1]), json!(3), json!({}), json!(["a", "b"])] {
+            check(json!([{"lines": odd}]), "");
+        }
         check(json!([{"action": "rm -rf"}]), "");
         check(json!([{"diagnostic": {"message": "m", "range": range}}]), "diagnostic=m@true");
         check(json!([{"diagnostic": "m"}]), "diagnostic=m@false");

@@ -17,7 +17,8 @@ use crate::threads::{lock, off_the_runtime};
 pub fn job(session: &Session, action: Action, arguments: Arguments) -> Result<Job, Refusal> {
     let empty = |sentence: String| Refusal::new(Guard::Empty, sentence);
     let (seen_uri, seen_range) = lock(&session.actions.seen).last().unzip();
-    let uri = arguments.uri.clone().or(seen_uri.clone());
+    let named = || session.document_at(arguments.path.as_deref()?);
+    let uri = arguments.uri.clone().or_else(named).or(seen_uri.clone());
     let uri = uri.ok_or_else(|| empty("No document is open; open one first.".into()))?;
     let document = session.assistant.snapshot(&uri);
     let document =
@@ -26,7 +27,7 @@ pub fn job(session: &Session, action: Action, arguments: Arguments) -> Result<Jo
         let sentence = "The document was changed since the action was offered; ask again.";
         return Err(Refusal::new(Guard::Stale, sentence));
     }
-    let place = |range| convert::bytes(document.rope(), range, session.flags.columns);
+    let place = |range| convert::selection(document.rope(), range, &session.flags);
     let diagnostic = arguments.diagnostic.as_ref().and_then(|diagnostic| diagnostic.range).map(place);
     let seen = seen_range.flatten().filter(|_| seen_uri.as_ref() == Some(&uri)).map(place);
     let mut selection = match arguments.range.map(place).or_else(|| diagnostic.clone()).or(seen) {

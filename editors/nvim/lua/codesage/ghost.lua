@@ -98,6 +98,19 @@ local function refresh()
   )
 end
 
+--- Asks once more where the cursor is, if nothing is shown there.
+function M.ask_again()
+  if not options.get().ghost or not in_insert_mode() or shown.get() then
+    return
+  end
+  if M.native then
+    -- What Neovim asks upon: it has no function for it.
+    return api.nvim_exec_autocmds('CursorMovedI', { buffer = api.nvim_get_current_buf() })
+  end
+  last_asked = nil
+  refresh()
+end
+
 local function leave()
   stop_asking()
   shown.clear()

@@ -12,6 +12,7 @@ local M = {}
 local work = {} ---@type table<string, codesage.Work> by progress token
 local order = {} ---@type string[] tokens, the newest last
 local model = '' ---@type string the server's word on its model
+local was_busy = false
 
 local function redraw()
   vim.schedule(function()
@@ -42,6 +43,17 @@ function M.on_progress(params)
     end, order)
     M.ask()
   end
+  redraw()
+end
+
+--- `codesage/didChangeStatus`. What was asked while the model was loaded, or an action ran, may have come to nothing.
+---@param params { kind: string, busy: boolean, message: string }
+function M.on_change(params)
+  model = params.kind ~= 'Normal' and params.message or ''
+  if was_busy and not params.busy and params.kind == 'Normal' then
+    require('codesage.ghost').ask_again()
+  end
+  was_busy = params.busy
   redraw()
 end
 

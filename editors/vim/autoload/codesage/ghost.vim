@@ -105,6 +105,14 @@ function! s:refresh() abort
   let s:timer = timer_start(get(g:, 'codesage_debounce', 30), {-> s:ask(s:automatic, function('s:answered'))})
 endfunction
 
+" Asks once more where the cursor is, if nothing is shown there.
+function! codesage#ghost#ask_again() abort
+  if empty(s:shown) && mode() =~# '^i'
+    let s:last_asked = []
+    call s:refresh()
+  endif
+endfunction
+
 function! s:ask(kind, receive) abort
   call s:stop_asking()
   if mode() !~# '^i' || !codesage#client#is_running()
