@@ -212,9 +212,8 @@ async fn a_cursor_that_is_a_selection_is_a_place() {
         let character = argument["range"]["end"]["character"].as_u64().expect("a number");
         argument["range"]["end"]["character"] = json!(character + 1);
         let id = editor.ask("codesage.refactor", argument).await;
-        editor.obey().await;
-        assert_eq!(editor.result(id).await["outcome"], "applied", "{name}");
-        assert_eq!(editor.text == CHANGED, whole, "{name}: {}", editor.text);
+        let (_, outcome) = editor.until_reply(id).await;
+        assert_eq!(editor.text == CHANGED, whole, "{name}: {outcome}: {}", editor.text);
         editor.server.finish().await;
     }
 }

@@ -12,7 +12,8 @@ from terminal import Terminal, home, wait_until
 #: The keys that the tests' own configuration asks for.
 ACCEPT, WORD, LINE, NEXT, DISMISS = "\t", "\x06", "\x0c", "\x02", "\x05"
 ESCAPE, ENTER = "\x1b", "\r"
-#: The next item of a menu, and yes.
+#: Opens the menu; the next item of it, and yes.
+MENU = "\x18\x0f"
 TAKE_ITEM = "\x0e\x19"
 
 
@@ -67,6 +68,21 @@ class Editor:
             lambda: self.lines() == list(expected),
             lambda: f"expected {list(expected)!r}\n   found {self.lines()!r}\n{self.terminal}",
         )
+
+    def take_suggestion(self, shown: str) -> None:
+        """Takes what is suggested where the cursor is, as ghost text or else from the menu."""
+        if not self.installed.lacks_ghost_text:
+            self.see(shown)
+            return self.type(ACCEPT)
+        self.type(MENU)
+        assert self.terminal
+        # Where nothing is said about menus, the one item there is is taken without one.
+        wait_until(
+            lambda: self.terminal.shows(shown) or self.menu_is_open(),
+            lambda: f"no menu:\n{self.terminal}",
+        )
+        if not self.terminal.shows(shown):
+            self.type(TAKE_ITEM)
 
     def until_ready(self) -> None:
         """Waits until the server is attached and its model is loaded."""

@@ -40,6 +40,12 @@ class Installed:
     def at_least(self, *version: int) -> bool:
         return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3]) >= version
 
+    @property
+    def lacks_ghost_text(self) -> str:
+        """Why there is none in it; empty where there is."""
+        is_old = self.family == "vim" and not self.at_least(9, 0, 185)
+        return "Vim has virtual text since 9.0.0185" if is_old else ""
+
 
 def binary() -> Path | None:
     """The server under test: `CODESAGE`, or what `cargo build --profile ci` made."""

@@ -6,11 +6,18 @@ import pytest
 
 from conftest import BLOCK, VALUE, Start
 from editor import ACCEPT, DISMISS, ESCAPE, LINE, NEXT, WORD
+from installed import Installed
 from terminal import wait_until
 
 pytestmark = pytest.mark.only("neovim", "vim")
 
 OPEN = "def total(prices):"
+
+
+@pytest.fixture(autouse=True)
+def _with_virtual_text(installed: Installed) -> None:
+    if installed.lacks_ghost_text:
+        pytest.skip(installed.lacks_ghost_text)
 
 
 @pytest.mark.feature("ghost text is shown")

@@ -26,6 +26,8 @@ FOLDERS = {"neovim": "nvim", "vim": "vim"}
 
 
 def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.FixtureRequest) -> None:
+    if installed.lacks_ghost_text:
+        pytest.skip(installed.lacks_ghost_text)
     one = start("basket.py", TEXT, "picture")
     one.terminal.resize(ROWS)
     one.show_status()

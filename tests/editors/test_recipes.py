@@ -44,20 +44,19 @@ def newcomer(installed: Installed, server: Path, models: Path, tmp_path: Path) -
     one.close()
 
 
-def ghost_text_is_taken(one: driver.Editor) -> None:
+def suggestion_is_taken(one: driver.Editor) -> None:
     one.write("a.py", "x = 1\n")
     one.open("a.py")
     one.until_ready()
     one.type("Goy = ")
-    one.see(f"y = {VALUE}")
-    one.type(driver.ACCEPT)
+    one.take_suggestion(f"y = {VALUE}")
     one.has_lines("x = 1", f"y = {VALUE}")
 
 
 @pytest.mark.feature("the recipe of its README")
 def test_the_recipe_with_the_plugin_is_all_it_takes(newcomer: driver.Editor, installed: Installed) -> None:
     newcomer.configure(recipe(PLACES[installed.family], "plugin"))
-    ghost_text_is_taken(newcomer)
+    suggestion_is_taken(newcomer)
 
 
 @pytest.mark.only("neovim")
@@ -68,4 +67,4 @@ def test_six_lines_are_all_it_takes(newcomer: driver.Editor, installed: Installe
     text = recipe(PLACES["neovim"], "plain")
     assert len(text.splitlines()) == 6
     newcomer.configure(text)
-    ghost_text_is_taken(newcomer)
+    suggestion_is_taken(newcomer)

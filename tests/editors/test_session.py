@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from conftest import BLOCK, VALUE, Start
-from editor import ACCEPT, ENTER, ESCAPE, TAKE_ITEM, Editor
+from editor import ENTER, ESCAPE, MENU, TAKE_ITEM, Editor
 from installed import Installed
 from terminal import wait_until
 
@@ -37,8 +37,7 @@ def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
     wait_until(is_up_again, lambda: f"no server:\n{one.terminal}", every=0.3)
     one.until_ready()
     one.type(f"{ESCAPE}Goy = ")
-    one.see(f"y = {VALUE}")
-    one.type(ACCEPT)
+    one.take_suggestion(f"y = {VALUE}")
     one.has_lines("x = 1", f"y = {VALUE}")
 
 
@@ -93,7 +92,7 @@ def test_checkhealth_finds_all_in_order(start: Start) -> None:
 
 
 def open_menu(one: Editor) -> None:
-    one.type("\x18\x0f")
+    one.type(MENU)
     wait_until(one.menu_is_open, lambda: f"no menu:\n{one.terminal}")
 
 
