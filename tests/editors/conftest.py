@@ -89,7 +89,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         before = json.loads(path.read_text()) if path.exists() else []
         missing = {one.name for one in editors() if one.missing}
         now = [one for one in session.config.stash[_RESULTS].values() if one["editor"] not in missing]
-        path.write_text(json.dumps(merged(before, now), indent=1) + "\n")
+        path.write_text(json.dumps(merged(before, now, [one.name for one in editors()]), indent=1) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,10 +20,10 @@ SIGNS = {"passed": "yes", "skipped": "–", "failed": "**no**"}
 WORST = ["failed", "skipped", "passed"]
 
 
-def merged(before: list[dict[str, str]], now: list[dict[str, str]]) -> list[dict[str, str]]:
-    """What is known after a run: of an editor that ran, what it did now, in the place where it stood; the others' as it was."""
+def merged(before: list[dict[str, str]], now: list[dict[str, str]], order: list[str]) -> list[dict[str, str]]:
+    """What is known after a run: of an editor that ran, what it did now; the others' as it was. In this order of editors."""
     ran = {one["editor"] for one in now}
-    names = dict.fromkeys(one["editor"] for one in before + now)
+    names = dict.fromkeys(order + [one["editor"] for one in before + now])
     return [one for name in names for one in (now if name in ran else before) if one["editor"] == name]
 
 

@@ -98,3 +98,16 @@ call writefile([json_encode(s:out)], 'out')
 """
     found = ask(installed, tmp_path, script, "script.vim")
     assert found == [[list(case) for case in PIECES], [case[-1] for case in FOLLOWED]]
+
+
+@pytest.mark.only("vim")
+@pytest.mark.feature("says what it is missing")
+def test_without_vim_lsp_it_loads_and_says_so(installed: Installed, tmp_path: Path) -> None:
+    script = f"""
+set encoding=utf-8
+set runtimepath^={REPOSITORY / "editors" / "vim"}
+runtime plugin/codesage.vim
+call writefile([json_encode(split(execute('AI explain'), "\\n") + [codesage#status(), exists(':AIRefactor')])], 'out')
+"""
+    found = ask(installed, tmp_path, script, "script.vim")
+    assert found == ["CodeSage: the plugin vim-lsp is missing; :help codesage", "", 2]

@@ -44,6 +44,12 @@ function! codesage#client#is_running() abort
   return exists('*lsp#get_server_status') && lsp#get_server_status('codesage') ==# 'running'
 endfunction
 
+" Why it does not, as far as it can be told.
+function! codesage#client#say_missing() abort
+  let l:has_client = !empty(globpath(&runtimepath, 'autoload/lsp.vim'))
+  call codesage#message#warn(l:has_client ? 'the server is not running; :LspStatus' : 'the plugin vim-lsp is missing; :help codesage')
+endfunction
+
 " A place as vim-lsp tells it: columns count code points, whatever the protocol says.
 function! codesage#client#position(lnum, col) abort
   return {'line': a:lnum - 1, 'character': strchars(strpart(getline(a:lnum), 0, a:col - 1))}
