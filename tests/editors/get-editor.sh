@@ -12,7 +12,7 @@ set -euo pipefail
 name=${1:?a name: see the top of this file}
 if [ "$name" = all ]; then
   for name in nvim-stable nvim-current vim-old vim-current helix-current; do
-    [ -x "$(dirname "$0")/../../target/editors/$name/run" ] || "$0" "$name" || true
+    [ -x "${CODESAGE_EDITORS:-$(dirname "$0")/../../target/editors}/$name/run" ] || "$0" "$name" || true
   done
   exit 0
 fi

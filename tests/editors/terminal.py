@@ -195,7 +195,7 @@ def _run(row: int, column: int, text: str, look: tuple[str, str, bool, bool, boo
         style = (' font-weight="bold"' if bold else "") + (' font-style="italic"' if italics else "")
         length = len(text) * _CELL_WIDTH
         out.append(
-            f'<text x="{x:.1f}" y="{y + 14}" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs"'
+            f'<text x="{x:.1f}" y="{y + 14}" xml:space="preserve" textLength="{length:.1f}" lengthAdjust="spacingAndGlyphs"'
             f' fill="{ink}"{style}>{escape(text)}</text>'
         )
     return out

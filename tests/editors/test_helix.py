@@ -17,6 +17,7 @@ from editor import ENTER, ESCAPE
 from installed import REPOSITORY, Installed
 from terminal import wait_until
 from test_actions import AFTER, LOOP
+from test_pictures import TEXT
 from test_recipes import recipe
 
 pytestmark = pytest.mark.only("helix")
@@ -267,10 +268,10 @@ def test_the_front_page_says_the_same() -> None:
 
 
 def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.FixtureRequest) -> None:
-    from test_pictures import ROWS, TEXT
-
     one = start("basket.py", TEXT, "picture")
-    one.terminal.resize(ROWS)
+    # What an item has stands beside the menu only where there is room for it.
+    rows = 26
+    one.terminal.resize(rows)
     one.type("geo    def total(self):")
     one.type(MENU)
     wait_until(one.menu_is_open, lambda: f"no menu:\n{one.terminal}")
@@ -280,5 +281,5 @@ def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.
     folder: Path | None = request.config.getoption("--pictures")
     if folder:
         title = f"Helix {installed.version} with a suggestion of CodeSage in its menu"
-        (folder / "helix" / "menu.svg").write_text(one.terminal.svg(title, ROWS))
+        (folder / "helix" / "menu.svg").write_text(one.terminal.svg(title, rows))
     one.type(ESCAPE)
