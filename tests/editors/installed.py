@@ -67,8 +67,8 @@ def editors() -> list[Installed]:
         _system("Neovim (system)", "neovim", "nvim"),
         _unpacked("Neovim (stable)", "neovim", "nvim-stable", "nvim", "nvim/runtime"),
         _unpacked("Neovim (current)", "neovim", "nvim-current", "nvim", "nvim/runtime"),
-        _with_vim_lsp(_system("Vim (system)", "vim", "vim")),
         _with_vim_lsp(_unpacked("Vim (old)", "vim", "vim-old", "vim.basic", "vim/vim[0-9]*")),
+        _with_vim_lsp(_system("Vim (system)", "vim", "vim")),
         _with_vim_lsp(_unpacked("Vim (current)", "vim", "vim-current", "vim.basic", "vim/vim[0-9]*")),
         _unpacked("Helix (current)", "helix", "helix-current", "hx", "../lib/hx/runtime", "HELIX_RUNTIME"),
     ]

@@ -44,13 +44,16 @@ def table(results: list[dict[str, str]]) -> str:
     for feature in dict.fromkeys(one["feature"] for one in results):
         row = [SIGNS.get(cells.get((feature, name), ""), "") for name, _ in editors]
         lines.append(f"| {feature} | " + " | ".join(row) + " |")
-    # Why, once for all editors that share the reason.
-    notes: dict[tuple[str, str], list[str]] = {}
+    # Why, once for all features and editors that share the reason.
+    reasons: dict[tuple[str, str], dict[str, None]] = {}
     for one in results:
         if one["why"] and one["version"]:
             name = f"{one['editor'].split(' (')[0]} {one['version']}"
-            notes.setdefault((one["feature"], one["why"]), []).append(name)
-    tail = [f"- {feature}, {', '.join(names)}: {why}." for (feature, why), names in notes.items()]
+            reasons.setdefault((one["feature"], one["why"]), {})[name] = None
+    notes: dict[tuple[str, str], list[str]] = {}
+    for (feature, why), names in reasons.items():
+        notes.setdefault((", ".join(names), why), []).append(feature)
+    tail = [f"- {names}: {why}: {', '.join(features)}." for (names, why), features in notes.items()]
     tail += [f"- Not run: {name}." for name in absent]
     return "\n".join(lines + [""] + tail) + "\n"
 

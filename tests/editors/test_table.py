@@ -26,7 +26,7 @@ def test_a_cell_says_the_worst_of_its_tests() -> None:
     results = [
         row("A (old)", "x", "passed"),
         row("A (old)", "x", "skipped", why="too old"),
-        row("A (old)", "y", "passed"),
+        row("A (old)", "y", "passed", why="too old"),
         row("A (new)", "x", "failed", "2", "too new"),
         row("B", "x", "skipped", "", "not there"),
     ]
@@ -36,7 +36,7 @@ def test_a_cell_says_the_worst_of_its_tests() -> None:
         "| x | – | **no** |",
         "| y | yes |  |",
         "",
-        "- x, A 1: too old.",
-        "- x, A 2: too new.",
+        "- A 1: too old: x, y.",
+        "- A 2: too new: x.",
         "- Not run: B.",
     ]
