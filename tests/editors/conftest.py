@@ -106,7 +106,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = binary()
     if found is None:
-        pytest.skip("there is no server: set CODESAGE, or build target/ci/codesage")
+        # Where everything is built, it has to be there.
+        give_up = pytest.fail if os.environ.get("CI") else pytest.skip
+        give_up("there is no server: set CODESAGE, or build target/ci/codesage")
+    assert found
     # The built-in model is unpacked once for all tests.
     os.environ.setdefault("CODESAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
     return found
@@ -114,7 +117,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Models that say what they are told to: `fill`, `rewrite`, `prose`, `review`, `picture` and `endless`."""
+    """Models that say what they are told to: `fill`, `rewrite`, `prose`, `review`, `test`, `picture` and `endless`."""
     folder = tmp_path_factory.mktemp("models")
     scripted_model.scripted(folder / "fill.gguf", {":": BLOCK + "\n", "=": f" {VALUE}"})
     rewritten = "def total(prices):\n    return sum(prices)\n<<<AI_EDIT_END>>>"
@@ -124,6 +127,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scripted_model.scripted(folder / "picture.gguf", {":": body})
     found = "- `result = 0` is not needed: sum does it."
     scripted_model.scripted(folder / "review.gguf", {"\n": found})
+    # Behind the name of the test that the prompt begins.
+    test = "():\n    assert total([1, 2]) == 3\n<<<AI_EDIT_END>>>"
+    scripted_model.scripted(folder / "test.gguf", {"l": test})
     scripted_model.counting(folder / "endless.gguf", layers=24)
     return folder
 

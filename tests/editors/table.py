@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -55,7 +56,8 @@ def table(results: list[dict[str, str]]) -> str:
         notes.setdefault((", ".join(names), why), []).append(feature)
     tail = [f"- {names}: {why}: {', '.join(features)}." for (names, why), features in notes.items()]
     tail += [f"- Not run: {name}." for name in absent]
-    return "\n".join(lines + [""] + tail) + "\n"
+    wrapped = [textwrap.fill(note, 120, subsequent_indent="  ", break_on_hyphens=False) for note in tail]
+    return "\n".join(lines + [""] + wrapped) + "\n"
 
 
 def main() -> int:

@@ -45,6 +45,15 @@ def test_the_server_is_attached(start: Start) -> None:
     assert len(one.server_pids()) == 1
 
 
+@pytest.mark.feature("ghost text is shown")
+def test_there_is_no_ghost_text_yet(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    introduction = next(line for line in one.log().splitlines() if '"method":"initialize"' in line)
+    # As soon as it says that it takes some, there is something to test.
+    assert "inlineCompletion" not in introduction
+    pytest.skip("Helix asks for no inline completion yet")
+
+
 @pytest.mark.feature("completion menu")
 def test_an_item_is_inserted(start: Start) -> None:
     one = start("a.py", "x = 1\n")

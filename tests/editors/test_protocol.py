@@ -200,6 +200,20 @@ def test_a_change_that_is_shown_first(session: Session, profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_new_file(session: Session, profile: str) -> None:
+    async def whole() -> None:
+        async with session(profile, "test") as client:
+            uri = client.open("a.py", "python", LOOP)
+            reply = await client.run("codesage.unitTest", argument(client, uri, "result = 0"))
+            applies = PROFILES[profile]["capabilities"]["workspace"]["applyEdit"]
+            assert reply.outcome == ("applied" if applies else "answer"), reply
+            made = list(client.folder.glob("**/test_a.py"))
+            assert [path.read_text().count("assert total([1, 2]) == 3") for path in made] == [1] * applies
+
+    run(whole())
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_an_action_is_cancelled(session: Session, profile: str) -> None:
     async def whole() -> None:
         async with session(profile, "endless", notify=("status", "stream")) as client:

@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
 from pytest_lsp import LanguageClient, LspSpecificationWarning
@@ -144,6 +145,12 @@ class TypedClient(LanguageClient):
         return start
 
     def _edit(self, uri: str, version: int | None, edits: list[types.TextEdit]) -> None:
+        if uri not in self.texts:
+            # A new file: it is made, and not opened.
+            path = Path(unquote(urlsplit(uri).path))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(one.new_text for one in edits))
+            return
         has, text = self.texts[uri]
         if version not in (None, has):
             self.wire.wrong.append(f"an edit of version {version}, and there is {has}")
