@@ -33,10 +33,8 @@ pub fn selection(rope: &Rope, range: lsp_types::Range, flags: &ClientFlags) -> R
     let is_cursor = || {
         let mut chars = rope.byte_slice(selected.clone()).chars();
         // At a line's end it is the line break, which may be two.
-        match (chars.next(), chars.next(), chars.next()) {
-            (Some('\r'), Some('\n'), None) | (_, None, _) => true,
-            _ => false,
-        }
+        let first = (chars.next(), chars.next(), chars.next());
+        matches!(first, (Some('\r'), Some('\n'), None) | (_, None, _))
     };
     if flags.cursor_selects && is_cursor() { selected.start..selected.start } else { selected }
 }

@@ -56,7 +56,8 @@ class Terminal:
         while True:
             try:
                 pending += self.process.read(65536)
-            except (EOFError, OSError):
+            except (EOFError, OSError, ValueError):
+                # It ended, or it was closed.
                 return
             text = pending.decode(errors="ignore")
             # A character that is cut in two waits for its other half.
@@ -92,6 +93,8 @@ class Terminal:
     def close(self) -> None:
         if self.process.isalive():
             self.process.terminate(force=True)
+        # It reads the end, unless somebody else has the terminal still.
+        self._reader.join(1)
         self.process.close(force=True)
 
     def __str__(self) -> str:
