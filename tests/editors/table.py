@@ -22,10 +22,21 @@ WORST = ["failed", "skipped", "passed"]
 
 
 def merged(before: list[dict[str, str]], now: list[dict[str, str]], order: list[str]) -> list[dict[str, str]]:
-    """What is known after a run: of an editor that ran, what it did now; the others' as it was. In this order of editors."""
-    ran = {one["editor"] for one in now}
+    """What is known after a run, in this order of editors: what it found, and what it did not look at as it was.
+
+    What an editor did in another version says nothing of this one.
+    """
+    versions = {one["editor"]: one["version"] for one in now}
+    found = {(one["editor"], one["feature"]) for one in now}
+    kept = [one for one in before if versions.get(one["editor"], one["version"]) == one["version"]]
     names = dict.fromkeys(order + [one["editor"] for one in before + now])
-    return [one for name in names for one in (now if name in ran else before) if one["editor"] == name]
+    out = []
+    for name in names:
+        # Where a row stands does not change by being run again.
+        for feature in dict.fromkeys(one["feature"] for one in kept + now if one["editor"] == name):
+            known = now if (name, feature) in found else kept
+            out += [one for one in known if (one["editor"], one["feature"]) == (name, feature)]
+    return out
 
 
 def table(results: list[dict[str, str]]) -> str:

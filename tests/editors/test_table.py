@@ -9,17 +9,19 @@ def row(editor: str, feature: str, result: str, version: str = "1", why: str = "
     return {"feature": feature, "editor": editor, "version": version, "result": result, "why": why}
 
 
-def test_a_run_replaces_what_its_editors_did_and_nothing_else() -> None:
-    before = [
-        row("A (old)", "x", "failed"),
+def test_a_run_replaces_what_it_looked_at_and_what_is_of_another_version() -> None:
+    a, b, rest, z = (
+        row("A", "x", "failed"),
         row("B", "x", "passed"),
-        row("B", "gone", "passed"),
+        row("B", "rest", "passed"),
         row("Z", "x", "passed"),
-    ]
-    now = [row("B", "x", "failed", "2"), row("C", "x", "passed")]
-    assert merged(before, now, ["C", "B", "A (old)"]) == [now[1], now[0], before[0], before[3]]
-    assert merged(before, [], []) == [before[0], *before[1:3], before[3]]
-    assert merged([], now, ["B"]) == now
+    )
+    new = row("C", "x", "passed")
+    for version, expected in [("1", [rest]), ("2", [])]:
+        again = row("B", "x", "failed", version)
+        assert merged([a, rest, b, z], [again, new], ["C", "B", "A"]) == [new, *expected, again, a, z]
+    assert merged([a, b, rest, z], [], []) == [a, b, rest, z]
+    assert merged([], [b, new], ["C"]) == [new, b]
 
 
 def test_a_cell_says_the_worst_of_its_tests() -> None:
