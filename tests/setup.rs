@@ -165,6 +165,16 @@ fn editors_that_are_there_are_left_alone() {
 }
 
 #[test]
+fn a_newer_emacs_has_eglot_and_not_lsp_mode() {
+    let machine = Machine::new(EDITORS, &["usr/share/emacs/30.1/lisp/progmodes/eglot.el.gz"]);
+    machine.command("vim", "echo +eval");
+    machine.command("apt-get", "");
+    assert!(machine.run_for(&["editors"]).status.success());
+    let install = "apt-get install -q -y --no-install-recommends elpa-lsp-mode";
+    assert_eq!(machine.installs(), ["apt-get update -q", install]);
+}
+
+#[test]
 fn editors_are_installed_as_far_as_they_can_be_had() {
     let machine = Machine::new(&[], &[]);
     // As Debian begins: a Vim without scripts, a Python without venv.
