@@ -292,3 +292,40 @@ def test_a_picture_is_taken(start: Start, installed: Installed, request: pytest.
         title = f"Helix {installed.version} with a suggestion of CodeSage in its menu"
         (folder / "helix" / "menu.svg").write_text(one.terminal.svg(title, rows))
     one.type(ESCAPE)
+
+
+@pytest.mark.feature("a change is shown first")
+def test_a_change_is_shown_and_then_applied(start: Start) -> None:
+    one = start("a.py", LOOP, "rewrite")
+    one.write("codesage.toml", '[edits]\nconfirm = "always"\n')
+    one.run("reload")
+    one.run("refactor", **at(2))
+    one.see("+    return sum(prices)")
+    one.command("buffer-previous")
+    one.see_no_more("+    return sum(prices)")
+    one.type(" a")
+    one.see("Apply preview")
+    one.type(ENTER)
+    one.see("    return sum(prices)")
+    one.has_lines(*AFTER)
+
+
+@pytest.mark.feature("findings of a review")
+def test_findings_are_diagnostics(start: Start) -> None:
+    one = start("a.py", LOOP, "review")
+    one.run("review", **at(2))
+    one.see("Done")
+    one.command("open a.py")
+    # Beside the line that it is about.
+    one.see("result = 0  `result = 0` is not needed: sum does it.")
+
+
+def test_one_undo_takes_back_an_item_and_what_was_typed(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    one.type("oy = ")
+    take_item(one, VALUE)
+    one.see(f"y = {VALUE}")
+    one.normal()
+    one.type("u")
+    one.see_no_more("y = ")
+    one.has_lines("x = 1")
