@@ -10,6 +10,7 @@ use codesage::assist::recipes::{Recipes, Subject};
 use codesage::completion::Reason;
 use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
+use codesage::eval::report::COLUMNS;
 use codesage::lsp::ext;
 use codesage::syntax::Language;
 
@@ -52,6 +53,11 @@ fn tables_are_those_of_the_code() {
         guards += &format!("| `{}` | {} |\n", guard.code(), guard.meaning());
     }
     check_section("guards", &guards);
+    let mut columns = String::from("| column | says |\n|---|---|\n");
+    for (title, meaning) in COLUMNS {
+        columns += &format!("| {title} | {meaning} |\n");
+    }
+    check_section("columns", &columns);
 }
 
 #[test]

@@ -26,8 +26,11 @@ impl Source {
         let path = fs::canonicalize(file).map_err(|error| about(&error))?;
         // Before reading: a pipe would wait for a writer, and a device never end.
         let metadata = fs::metadata(&path).map_err(|error| about(&error))?;
-        if !metadata.is_file() || metadata.len() > MOST_BYTES {
-            return Err(about(&format!("is not a file of at most {} MiB", MOST_BYTES >> 20)));
+        if !metadata.is_file() {
+            return Err(about(&if metadata.is_dir() { "is a folder; name a file" } else { "is not a file" }));
+        }
+        if metadata.len() > MOST_BYTES {
+            return Err(about(&format!("is larger than {} MiB", MOST_BYTES >> 20)));
         }
         let bytes = fs::read(&path).map_err(|error| about(&error))?;
         let text = String::from_utf8(bytes).map_err(|_| about(&"is not UTF-8 text"))?;

@@ -9,16 +9,17 @@ use super::progress::Ticker;
 use super::task::{self, Machine, Task, What};
 use crate::assist::act::{Options as Asked, Outcome, Progress};
 use crate::cli::colour::harmless;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::{Failure, Session};
 use crate::edit::Action;
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// All of it, line A or lines A to B, from 1; line A stands for what it is a part of
+    /// A file; FILE:A, what line A is a part of; FILE:A-B, these lines; FILE:A:COLUMN, what stands there. All from 1
     #[arg(value_name = "FILE[:A[-B]]")]
     place: Place,
-    /// Ask something about it
-    #[arg(long, value_name = "TEXT")]
+    /// Ask something about it, in your own words
+    #[arg(long, value_name = "TEXT", value_parser = super::words)]
     instruction: Option<String>,
 }
 
@@ -52,7 +53,7 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         Outcome::Apply(_) | Outcome::Preview(..) => {
             Err(Failure::Message("the model gave no explanation".into()))
         }
-        Outcome::Cancelled => Err(Failure::Interrupted),
+        Outcome::Cancelled => Err(Failure::Interrupted(Interrupt::Interrupt, "")),
     }
 }
 
