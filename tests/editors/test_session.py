@@ -12,7 +12,7 @@ import pytest
 import editor as driver
 from conftest import BLOCK, VALUE, Start
 from editor import ACCEPT, ENTER, ESCAPE, TAKE_ITEM, Editor
-from installed import Installed
+from installed import REPOSITORY, Installed
 from terminal import wait_until
 
 
@@ -114,7 +114,7 @@ def test_without_vim_lsp_it_says_so(
     one = driver.start(installed, tmp_path, server, None)
     request.addfinalizer(one.close)
     one.write("a.py", "x = 1\n")
-    plugin = driver.REPOSITORY / "editors" / "vim"
+    plugin = REPOSITORY / "editors" / "vim"
     one.configure(f"set nocompatible runtimepath^={plugin}\nfiletype plugin on\n")
     one.open("a.py")
     for word in ["document", "fix", "restart", "stats", ""]:
