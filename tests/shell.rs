@@ -262,20 +262,36 @@ fn what_is_told_to_end_leaves_nothing_behind() {
     let mute = shell.here.path().join("mute");
     fs::write(&mute, "#!/bin/sh\nexec cat >/dev/null\n").unwrap();
     fs::set_permissions(&mute, fs::Permissions::from_mode(0o755)).unwrap();
-    for (signal, code, sentence) in [
-        (Signal::INT, 130, "codesage: interrupted\n"),
-        (Signal::TERM, 143, "codesage: told to end\n"),
-        (Signal::HUP, 129, "codesage: the terminal was closed\n"),
-    ] {
+    // The last is not to end with its terminal.
+    let ended = [
+        (Signal::INT, false, 130, "codesage: interrupted\n"),
+        (Signal::TERM, false, 143, "codesage: told to end\n"),
+        (Signal::HUP, false, 129, "codesage: the terminal was closed\n"),
+        (Signal::TERM, true, 143, "codesage: told to end\n"),
+    ];
+    for (signal, is_nohup, code, sentence) in ended
+        .into_iter()
+        .filter(|(signal, is_nohup, ..)| cfg!(target_os = "linux") || *signal != Signal::HUP && !is_nohup)
+    {
         let temporary = tempfile::tempdir().unwrap();
         let left = || fs::read_dir(temporary.path()).unwrap().count();
-        let mut command = shell.command(&["bench", "replay", "--program", mute.to_str().unwrap()]);
-        command.env("TMPDIR", temporary.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let line = if is_nohup { "trap '' HUP; exec \"$@\"" } else { "exec \"$@\"" };
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", line, "sh", env!("CARGO_BIN_EXE_codesage"), "bench", "replay", "--program"])
+            .arg(&mute);
+        command.env("TMPDIR", temporary.path()).env("XDG_CONFIG_HOME", "/nonexistent");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         let begun = Instant::now();
         while left() == 0 {
             assert!(begun.elapsed() < Duration::from_secs(60), "it makes a folder for its server");
             std::thread::sleep(Duration::from_millis(5));
+        }
+        if is_nohup {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+            assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & 1, 1, "{status}");
         }
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
         kill_process(id, signal).unwrap();

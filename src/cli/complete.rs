@@ -8,11 +8,10 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::source::Source;
+use super::source::{self, Source};
 use super::{Failure, Session, workspace};
 use crate::assist::{Answer, Ask, Assistant};
 use crate::completion::policy::Trigger;
-use crate::syntax::lines;
 use crate::text::{Encoding, Position};
 
 #[derive(Args, Debug)]
@@ -65,7 +64,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         let document = assistant.snapshot(&uri).ok_or_else(|| about(&"could not be opened"))?;
         // Behind the end of the last line somebody may be about to write one.
         if position.line as usize >= document.rope().len_lines() {
-            return Err(about(&format!("has {} lines", lines::count(document.rope()))));
+            return Err(about(&format!("has {}", source::lines_of(document.rope()))));
         }
         let ask = Ask {
             offset: Encoding::Utf32.offset(document.rope(), position),

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::thread;
 
 use tokio::runtime::{Builder, Runtime};
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::Failure;
@@ -95,24 +97,38 @@ fn no_threads(error: io::Error) -> Failure {
 /// Hears from the call on, not from the first poll. It is called in a runtime.
 #[cfg(unix)]
 fn told() -> impl Future<Output = Interrupt> {
-    use tokio::signal::unix::{SignalKind, signal};
-
     let kinds = [
         (SignalKind::interrupt(), Interrupt::Interrupt),
         (SignalKind::terminate(), Interrupt::Terminate),
         (SignalKind::hangup(), Interrupt::HangUp),
     ];
     let heard = kinds.map(|(kind, by)| {
-        let signal = signal(kind);
+        let signal = (!is_ignored(kind)).then(|| signal(kind).ok()).flatten();
         Box::pin(async move {
             match signal {
-                Ok(mut signal) => _ = signal.recv().await,
-                Err(_) => pending().await,
+                Some(mut signal) => _ = signal.recv().await,
+                None => pending().await,
             }
             by
         })
     });
     async { futures_util::future::select_all(heard).await.0 }
+}
+
+/// What the process was started to ignore it ignores: `nohup` is how one says that a terminal may go.
+#[cfg(target_os = "linux")]
+fn is_ignored(kind: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // proc(5): the lowest bit is signal 1.
+    mask.is_some_and(|mask| mask >> (kind.as_raw_value() - 1) & 1 == 1)
+}
+
+/// Nothing safe tells it here; so a terminal that goes ends the process as it always does.
+#[cfg(all(unix, not(target_os = "linux")))]
+fn is_ignored(kind: SignalKind) -> bool {
+    kind == SignalKind::hangup()
 }
 
 #[cfg(not(unix))]

@@ -4,9 +4,11 @@ use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ropey::Rope;
 use url::Url;
 
 use super::Failure;
+use crate::syntax::lines;
 
 /// No source that a person writes is larger.
 const MOST_BYTES: u64 = 64 << 20;
@@ -17,6 +19,14 @@ pub struct Source {
     pub path: PathBuf,
     pub uri: Url,
     pub text: String,
+}
+
+/// How many lines a person counts in a text, in words.
+pub fn lines_of(rope: &Rope) -> String {
+    match lines::count(rope) {
+        1 => "1 line".to_owned(),
+        count => format!("{count} lines"),
+    }
 }
 
 impl Source {

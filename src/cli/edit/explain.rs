@@ -40,11 +40,16 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         ticker: if is_terminal { Ticker::until_written() } else { Ticker::new() },
     };
     let mut outcome = Ok(());
-    let (acted, assistant) = task::carry_out(session, task, machine, |progress| {
+    let done = task::carry_out(session, task, machine, |progress| {
         if let (Progress::Writing { piece, .. }, Ok(())) = (progress, &outcome) {
             outcome = stream.push(piece);
         }
-    })?;
+    });
+    if done.is_err() && !stream.printed.is_empty() {
+        // What is said of the end stands on a line of its own.
+        stream.print("\n")?;
+    }
+    let (acted, assistant) = done?;
     assistant.flush_journal();
     outcome?;
     match acted.outcome {

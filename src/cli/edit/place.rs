@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::cli::source;
 use crate::syntax::lines;
 use crate::text::{Document, Encoding, Position};
 
@@ -76,8 +77,7 @@ impl Place {
             if index <= count {
                 Ok(index - 1)
             } else {
-                let what = if count == 1 { "line" } else { "lines" };
-                Err(format!("has {count} {what}, and none is {number}"))
+                Err(format!("has {}, and none is {number}", source::lines_of(rope)))
             }
         };
         Ok(match self.part {
