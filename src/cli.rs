@@ -48,6 +48,7 @@ pub struct Arguments {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
 struct Shared {
     /// The model: a GGUF file, or `builtin` for the one in the binary
     #[arg(long, value_name = "PATH", global = true, env = "CODESAGE_MODEL")]

@@ -234,6 +234,20 @@ fn what_is_wrong_with_actions_is_checked_with_the_settings() {
 }
 
 #[test]
+fn what_cannot_be_worked_on_is_told_as_a_person_would() {
+    let shell = Shell::new();
+    for (place, told) in [
+        ("none.rs", "none.rs: there is no such file\n"),
+        ("a.rs:x", "a.rs:x: there is no such file; what stands behind the colon is no line\n"),
+        (".", ".: is a folder; name a file\n"),
+        ("a.rs:4", "a.rs: has 3 lines, and none is 4\n"),
+    ] {
+        let output = shell.run(&["edit", place, "--action", "fix"]);
+        assert_eq!((output.status.code(), &*said(&output)), (Some(1), &*format!("codesage: {told}")));
+    }
+}
+
+#[test]
 fn nothing_at_all_is_no_count() {
     let shell = Shell::new();
     for arguments in [

@@ -27,7 +27,7 @@ use progress::Ticker;
 use show::Ending;
 use task::{Machine, Task, What};
 
-const ENDS: &str = "\
+const HELP: &str = "\
 Examples:
   codesage edit src/a.rs:12 --action document          what would change, as a difference
   codesage edit src/a.rs:12 --action document --apply  the same, written
@@ -42,7 +42,7 @@ Exit codes:
   130  ended by Ctrl-C (143: by SIGTERM); nothing was written";
 
 #[derive(Args, Debug)]
-#[command(after_help = ENDS)]
+#[command(after_help = HELP)]
 #[command(group(ArgGroup::new("what").args(["action", "instruction"]).required(true).multiple(true)))]
 pub struct Options {
     /// A file; FILE:A, what line A is a part of; FILE:A-B, these lines; FILE:A:COLUMN, what stands there. All from 1
@@ -108,7 +108,7 @@ fn settle(acted: &Acted, assistant: &Assistant, options: &Options) -> Ending {
         Outcome::Preview(proposal, guard, sentence) => (proposal, Some((*guard, sentence.clone()))),
         Outcome::Answer(_) => return Ending::Answered,
         Outcome::Refused(refusal) => return Ending::Refused(Some(refusal.guard), refusal.sentence.clone()),
-        Outcome::Cancelled => return Ending::Cancelled(Interrupt::Interrupt),
+        Outcome::Cancelled => return Ending::Cancelled(Interrupt::CtrlC),
     };
     if !options.apply || doubt.is_some() && !options.anyway {
         let Some((guard, sentence)) = doubt else {

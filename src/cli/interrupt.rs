@@ -19,10 +19,10 @@ use super::Failure;
 /// What ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// Ctrl-C.
-    Interrupt,
+    CtrlC,
+    /// SIGTERM.
     Terminate,
-    /// The terminal was closed.
+    /// SIGHUP: the terminal was closed.
     HangUp,
 }
 
@@ -31,14 +31,14 @@ impl Interrupt {
     pub fn code(self) -> i32 {
         match self {
             Interrupt::HangUp => 129,
-            Interrupt::Interrupt => 130,
+            Interrupt::CtrlC => 130,
             Interrupt::Terminate => 143,
         }
     }
 
     pub fn said(self) -> &'static str {
         match self {
-            Interrupt::Interrupt => "interrupted",
+            Interrupt::CtrlC => "interrupted",
             Interrupt::Terminate => "told to end",
             Interrupt::HangUp => "the terminal was closed",
         }
@@ -98,7 +98,7 @@ fn no_threads(error: io::Error) -> Failure {
 #[cfg(unix)]
 fn told() -> impl Future<Output = Interrupt> {
     let kinds = [
-        (SignalKind::interrupt(), Interrupt::Interrupt),
+        (SignalKind::interrupt(), Interrupt::CtrlC),
         (SignalKind::terminate(), Interrupt::Terminate),
         (SignalKind::hangup(), Interrupt::HangUp),
     ];
@@ -135,7 +135,7 @@ fn is_ignored(kind: SignalKind) -> bool {
 fn told() -> impl Future<Output = Interrupt> {
     async {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => Interrupt::Interrupt,
+            Ok(()) => Interrupt::CtrlC,
             Err(_) => pending().await,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ropey::Rope;
@@ -33,7 +34,10 @@ impl Source {
     /// Fails with a sentence that names the file as it was named.
     pub fn read(file: &Path) -> Result<Self, Failure> {
         let about = |error: &dyn Display| Failure::Message(format!("{}: {error}", file.display()));
-        let path = fs::canonicalize(file).map_err(|error| about(&error))?;
+        let path = fs::canonicalize(file).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => about(&missing(file)),
+            _ => about(&error),
+        })?;
         // Before reading: a pipe would wait for a writer, and a device never end.
         let metadata = fs::metadata(&path).map_err(|error| about(&error))?;
         if !metadata.is_file() {
@@ -46,5 +50,14 @@ impl Source {
         let text = String::from_utf8(bytes).map_err(|_| about(&"is not UTF-8 text"))?;
         let uri = Url::from_file_path(&path).map_err(|()| about(&"has no place in the file system"))?;
         Ok(Self { path, uri, text })
+    }
+}
+
+/// What is wrong where there is no file of this name.
+fn missing(file: &Path) -> String {
+    let is_place = |(before, _): (&str, &str)| Path::new(before).is_file();
+    match file.to_str().and_then(|name| name.rsplit_once(':')).is_some_and(is_place) {
+        true => "there is no such file; what stands behind the colon is no line".to_owned(),
+        false => "there is no such file".to_owned(),
     }
 }

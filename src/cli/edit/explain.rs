@@ -13,7 +13,19 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::{Failure, Session};
 use crate::edit::Action;
 
+const HELP: &str = "\
+Examples:
+  codesage explain src/a.rs:12
+  codesage explain a.py:3-9 --instruction 'why is it sorted twice?'
+
+Exit codes:
+  0    explained
+  1    failed, or refused by a guard
+  2    wrong usage
+  130  ended by Ctrl-C (143: by SIGTERM)";
+
 #[derive(Args, Debug)]
+#[command(after_help = HELP)]
 pub struct Options {
     /// A file; FILE:A, what line A is a part of; FILE:A-B, these lines; FILE:A:COLUMN, what stands there. All from 1
     #[arg(value_name = "FILE[:A[-B]]")]
@@ -58,7 +70,7 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         Outcome::Apply(_) | Outcome::Preview(..) => {
             Err(Failure::Message("the model gave no explanation".into()))
         }
-        Outcome::Cancelled => Err(Failure::Interrupted(Interrupt::Interrupt, "")),
+        Outcome::Cancelled => Err(Failure::Interrupted(Interrupt::CtrlC, "")),
     }
 }
 

@@ -2,7 +2,7 @@
 //! guards included. Nothing is written here, but for the journal.
 
 use std::io::Stderr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,11 +13,13 @@ use crate::assist::Assistant;
 use crate::assist::act::{Acted, Job, Options, Progress};
 use crate::assist::journal::{self, Journal};
 use crate::assist::recipes::Recipe;
+use crate::cli::colour::harmless;
 use crate::cli::source::Source;
 use crate::cli::{Failure, Session, interrupt, workspace};
 use crate::config::Settings;
 use crate::edit::Action;
 use crate::engine::{Backend, ModelState};
+use crate::text::Document;
 
 /// What is asked for.
 pub struct Task {
@@ -95,6 +97,7 @@ pub fn carry_out(
     let settings = crate::cli::settings_in(session.layers, &workspace);
     let runtime = crate::cli::runtime()?;
     let backend = (machine.start)(&settings);
+    let actions = workspace.join(&settings.actions.dir);
     let assistant = Assistant::new(backend.clone(), settings, vec![workspace]);
     assistant.keep_journal(Journal::new(machine.state));
     assistant.open(source.uri.clone(), "", 0, &source.text);
@@ -103,7 +106,7 @@ pub fn carry_out(
         let selection = place.selection(&document).map_err(about)?;
         let (action, recipe) = match what {
             What::Action(action) => (action, None),
-            What::Recipe(name) => (Action::Custom, Some(recipe(&assistant, &name)?)),
+            What::Recipe(name) => (Action::Custom, Some(recipe(&assistant, &document, &name, &actions)?)),
         };
         let uri = source.uri.clone();
         let (diagnostic, diagnostics) = (None, Vec::new());
@@ -129,19 +132,24 @@ pub fn carry_out(
     acted.map(|acted| (acted, assistant))
 }
 
-fn recipe(assistant: &Assistant, name: &str) -> Result<Arc<Recipe>, Failure> {
+/// The person's own action of this name. `folder` is where they are.
+fn recipe(
+    assistant: &Assistant,
+    document: &Document,
+    name: &str,
+    folder: &Path,
+) -> Result<Arc<Recipe>, Failure> {
     let found = assistant.recipe(name);
     for problem in assistant.take_recipe_problems() {
-        crate::cli::warn(format_args!("codesage: {problem}\n"));
+        crate::cli::warn(format_args!("codesage: {}\n", harmless(&problem.to_string())));
     }
     found.ok_or_else(|| {
         let known: Vec<&str> =
             NAMED.iter().map(|(name, _)| *name).filter(|name| *name != "unit-test").collect();
-        let dir = assistant.settings().actions.dir.clone();
-        Failure::Usage(format!(
-            "there is no action `{name}`: there are {}, and what stands in {} of the workspace",
-            known.join(", "),
-            dir.display()
-        ))
+        let own: Vec<String> =
+            assistant.recipes(document, true).iter().map(|recipe| recipe.name.clone()).collect();
+        let own = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
+        let (known, folder) = (known.join(", "), folder.display());
+        Failure::Usage(format!("there is no action `{name}`: there are {known}, and {own} in {folder}"))
     })
 }
