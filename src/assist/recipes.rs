@@ -1,9 +1,9 @@
 //! Actions that a person wrote down: a Markdown file each, in a folder of the workspace.
 //!
 //! A file says in its front matter what it is called and when it is offered, and below that what the model is told,
-//! with places to fill in. That is all: a recipe is text and can run nothing. A bad file costs that file and a [`Problem`]
-//! for each of its mistakes, never the rest. This watches nothing: [`Recipes::reload`] asks whether files changed, so that editors
-//! without file watching see them too. It reads files: never on the transport task.
+//! with places to fill in. That is all: a recipe is text and can run nothing. A bad file costs that file and a
+//! [`Problem`] for each of its mistakes, never the rest. This watches nothing: [`Recipes::reload`] asks whether files
+//! changed, so that editors without file watching see them too. It reads files: never on the transport task.
 
 mod folder;
 mod front;

@@ -1,7 +1,7 @@
 //! One recipe: what a file says, understood.
 //!
-//! A key that is wrong costs the recipe, for half of an action is none; all that is wrong is told at once. This does not read files; what `system` names is
-//! handed in.
+//! A key that is wrong costs the recipe, for half of an action is none; all that is wrong is told at once. This does not
+//! read files; what `system` names is handed in.
 
 use std::path::PathBuf;
 
