@@ -111,12 +111,12 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let watch = Watch::start()?;
     // Out here, so that it goes whatever ends this. A server that is left behind hears that its input has ended.
     let folder = tempfile::tempdir()?;
-    let settings = folder.path().join("replay.toml");
-    watch.over(move || replay(session, options, &settings))
+    let path = folder.path().to_path_buf();
+    watch.over(move || replay(session, options, &path))
 }
 
-/// `config` is where the server's settings are put.
-fn replay(session: Session, options: Options, config: &Path) -> Result<(), Failure> {
+/// `folder` is for the server's settings.
+fn replay(session: Session, options: Options, folder: &Path) -> Result<(), Failure> {
     let projects = projects(&options)?;
     let pick = |(alone, compared)| if options.against.is_some() { compared } else { alone };
     let plan = Plan {
@@ -134,7 +134,7 @@ fn replay(session: Session, options: Options, config: &Path) -> Result<(), Failu
         Some(program) => program.clone(),
         None => std::env::current_exe()?,
     };
-    let arguments = arguments(&session, &options, config)?;
+    let arguments = arguments(&session, &options, folder)?;
     let mut arms: Vec<Measured> = Vec::new();
     if let Some(address) = options.against {
         let speculates = options.mode == Mode::Open;
@@ -262,7 +262,7 @@ fn projects(options: &Options) -> Result<Vec<Project>, Failure> {
 }
 
 /// How the server is started: the model as this command was told, and nothing else that somebody has set.
-fn arguments(session: &Session, options: &Options, config: &Path) -> Result<Vec<String>, Failure> {
+fn arguments(session: &Session, options: &Options, folder: &Path) -> Result<Vec<String>, Failure> {
     let model = &session.settings.model;
     let mut table = toml::Table::new();
     let numbers = [
@@ -278,7 +278,8 @@ fn arguments(session: &Session, options: &Options, config: &Path) -> Result<Vec<
         completion.extend(["speculate", "warmUp"].map(|key| (key.to_owned(), false.into())));
     }
     table.insert("completion".into(), toml::Value::Table(completion));
-    std::fs::write(config, table.to_string())?;
+    let config = folder.join("replay.toml");
+    std::fs::write(&config, table.to_string())?;
     let model = model.path.as_ref().map_or("builtin".into(), |path| path.to_string_lossy());
     let mut arguments = Vec::new();
     for (name, value) in
