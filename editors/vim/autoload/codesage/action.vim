@@ -40,7 +40,7 @@ endfunction
 " Runs a command of the server on lines of the current buffer; none: on the cursor's place.
 function! codesage#action#run(name, more, lines) abort
   if !codesage#client#is_running()
-    return codesage#client#say_missing()
+    return codesage#message#warn('the server is not running; :LspStatus')
   endif
   let l:from = codesage#client#position(line('.'), col('.'))
   let l:to = l:from
@@ -58,7 +58,7 @@ endfunction
 " Asks a command that answers with a value, which is handed on.
 function! codesage#action#ask(name, argument, receive) abort
   if !codesage#client#is_running()
-    return codesage#client#say_missing()
+    return codesage#message#warn('the server is not running; :LspStatus')
   endif
   call codesage#client#execute(a:name, a:argument, function('s:told', [a:name, a:receive]))
 endfunction

@@ -40,14 +40,13 @@ function! codesage#client#execute(command, argument, receive) abort
   return codesage#client#request('workspace/executeCommand', l:params, a:receive)
 endfunction
 
-function! codesage#client#is_running() abort
-  return exists('*lsp#get_server_status') && lsp#get_server_status('codesage') ==# 'running'
+" Whether there is a vim-lsp: without one nothing starts the server.
+function! codesage#client#can_run() abort
+  return exists('g:lsp_loaded')
 endfunction
 
-" Why it does not, as far as it can be told.
-function! codesage#client#say_missing() abort
-  let l:has_client = !empty(globpath(&runtimepath, 'autoload/lsp.vim'))
-  call codesage#message#warn(l:has_client ? 'the server is not running; :LspStatus' : 'the plugin vim-lsp is missing; :help codesage')
+function! codesage#client#is_running() abort
+  return codesage#client#can_run() && lsp#get_server_status('codesage') ==# 'running'
 endfunction
 
 " A place as vim-lsp tells it: columns count code points, whatever the protocol says.
