@@ -154,6 +154,10 @@ end
         )
         return json.loads(str(answer))
 
+    def diagnostics(self) -> list[str]:
+        code = "return vim.tbl_map(function(one) return one.message end, vim.diagnostic.get(nil))"
+        return list(self.lua(code))  # type: ignore[call-overload]
+
     def menu_is_open(self) -> bool:
         return bool(self.free().eval("pumvisible()"))
 

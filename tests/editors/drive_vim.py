@@ -95,6 +95,13 @@ imap <C-e> <Plug>(codesage-dismiss)
         self.eval(f"[codesage#client#request('{method}', json_decode({given}), {keep}), 0][1]")
         return wait_until(lambda: self.eval("g:test_answer"), lambda: f"no answer to {method}:\n{self.terminal}")
 
+    def diagnostics(self) -> list[str]:
+        told = self.eval(
+            "values(map(copy(lsp#internal#diagnostics#state#_get_all_diagnostics_grouped_by_uri_and_server()), 'v:val'))"
+        )
+        responses = [response for servers in told for response in servers.values()]  # type: ignore[attr-defined]
+        return [one["message"] for response in responses for one in response["params"]["diagnostics"]]
+
     def menu_is_open(self) -> bool:
         return bool(self.eval("pumvisible()"))
 

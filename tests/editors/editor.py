@@ -134,6 +134,10 @@ class Editor:
         """What the server answers, asked beside what is tested."""
         raise NotImplementedError
 
+    def diagnostics(self) -> list[str]:
+        """The messages that the editor has of its servers."""
+        raise NotImplementedError
+
     def menu_is_open(self) -> bool:
         raise NotImplementedError
 

@@ -104,6 +104,27 @@ def test_what_cannot_be_done_is_said(start: Start) -> None:
     assert one.lines() == LOOP.splitlines()
 
 
+@pytest.mark.feature("a change is shown first")
+def test_a_change_is_shown_and_then_applied(start: Start) -> None:
+    one = start("a.py", LOOP, "rewrite")
+    one.write("codesage.toml", '[edits]\nconfirm = "always"\n')
+    one.command("AI reload")
+    one.command("AI refactor")
+    one.see("@@ -1,5 +1,2 @@")
+    one.see("nothing is changed yet: :AI apply, or :AI discard")
+    assert AFTER[1] not in (one.workspace / "a.py").read_text()
+    one.command("AI apply")
+    one.has_lines(*AFTER)
+
+
+@pytest.mark.feature("findings of a review")
+def test_findings_stand_beside_their_lines(start: Start) -> None:
+    one = start("a.py", LOOP, "review")
+    one.command("AI review")
+    one.see("is not needed: sum does it")
+    assert one.diagnostics() == ["`result = 0` is not needed: sum does it."]
+
+
 @pytest.mark.feature("an action of the built-in model")
 def test_the_built_in_model_answers_an_action(start: Start) -> None:
     one = start("a.py", LOOP, model=None)
