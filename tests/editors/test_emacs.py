@@ -10,7 +10,6 @@ import pytest
 from conftest import BLOCK, VALUE, Start
 from drive_emacs import COMPLETE, END, UNDO, Emacs
 from editor import ACCEPT, DISMISS, LINE, NEXT, WORD, Editor
-from installed import Installed
 from terminal import wait_until
 
 pytestmark = pytest.mark.only("emacs")
@@ -56,15 +55,11 @@ def test_an_edit_is_taken_back_by_the_command(start: Start) -> None:
     one.has_lines(*LOOP.splitlines())
 
 
-def test_a_change_that_is_shown_first_is_applied(start: Start, installed: Installed) -> None:
-    if "lsp-mode" in installed.name:
-        pytest.skip("lsp-mode reads settings that are changed at the next start")
+@pytest.mark.feature("a change is shown first")
+def test_a_change_that_is_shown_first_is_applied(start: Start) -> None:
     one = start("a.py", LOOP, "rewrite")
-    one.eval('(progn (setq codesage-settings \'(:edits (:confirm "always"))) t)')
-    (old,) = one.server_pids()
-    one.command("codesage-restart")
-    wait_until(lambda: one.server_pids() not in ([], [old]), lambda: f"none:\n{one.terminal}", every=0.1)
-    one.until_ready()
+    one.write("codesage.toml", '[edits]\nconfirm = "always"\n')
+    one.command("codesage-reload")
     one.command("codesage-refactor")
     wait_until(
         lambda: one.terminal.shows("+    return sum(prices)"), lambda: f"not shown:\n{one.terminal}\n{one.log()}"
@@ -72,6 +67,17 @@ def test_a_change_that_is_shown_first_is_applied(start: Start, installed: Instal
     assert one.lines() == LOOP.splitlines()
     one.command("codesage-apply")
     one.has_lines(*AFTER)
+
+
+@pytest.mark.feature("findings of a review")
+def test_findings_are_given_to_flymake(start: Start) -> None:
+    one = start("a.py", LOOP, "review")
+    one.command("codesage-review")
+    one.see("is not needed: sum does it")
+    one.eval("(progn (flymake-mode 1) t)")
+    finding = "`result = 0` is not needed: sum does it."
+    texts = "(mapcar #'flymake-diagnostic-text (flymake-diagnostics))"
+    wait_until(lambda: finding in str(one.eval(texts)), lambda: f"{one.eval(texts)}\n{one.terminal}")
 
 
 @pytest.mark.feature("an edit of a CRLF file")
