@@ -136,7 +136,14 @@ class Emacs(Editor):
     def command(self, command: str) -> None:
         """Runs a command by its name, with what is typed after it, as a person does."""
         name, _, words = command.partition(" ")
-        self.type(f"\x1bx{name}\r" + (f"{words}\r" if words else ""))
+        # What is typed ahead of the minibuffer may be lost while the command before says what its key is.
+        for open_, key in (("null", ""), ("identity", "\x1bx")):
+            self.type(key)
+            wait_until(
+                lambda is_so=open_: self.eval(f"(and ({is_so} (active-minibuffer-window)) t)"),
+                lambda: f"the minibuffer is in use, or not there:\n{self.terminal}",
+            )
+        self.type(f"{name}\r" + (f"{words}\r" if words else ""))
 
     def go_to(self, line: int) -> None:
         self.type(f"\x1bgg{line}\r")

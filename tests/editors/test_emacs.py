@@ -70,13 +70,19 @@ def test_a_change_that_is_shown_first_is_applied(start: Start) -> None:
 
 
 @pytest.mark.feature("findings of a review")
-def test_findings_are_given_to_flymake(start: Start) -> None:
+def test_findings_are_listed(start: Start) -> None:
     one = start("a.py", LOOP, "review")
     one.command("codesage-review")
     one.see("is not needed: sum does it")
-    one.eval("(progn (flymake-mode 1) t)")
     finding = "`result = 0` is not needed: sum does it."
-    texts = "(mapcar #'flymake-diagnostic-text (flymake-diagnostics))"
+    if one.client == "lsp-mode":
+        texts = (
+            "(let (all) (maphash (lambda (_ some) (mapc (lambda (one) (push (lsp:diagnostic-message one) all)) some))"
+        )
+        texts += " (lsp-diagnostics)) all)"
+    else:
+        one.eval("(progn (flymake-mode 1) t)")
+        texts = "(mapcar #'flymake-diagnostic-text (flymake-diagnostics))"
     wait_until(lambda: finding in str(one.eval(texts)), lambda: f"{one.eval(texts)}\n{one.terminal}")
 
 
