@@ -55,7 +55,7 @@ def test_the_recipe_is_all_it_takes(newcomer: Emacs) -> None:
     newcomer.open("a.py")
     if newcomer.client == "lsp-mode":
         # It asks once for each project, and this is the answer that it offers first.
-        newcomer.see("Import project root")
+        newcomer.see("Import project")
         newcomer.type("i")
     newcomer.until_ready()
     newcomer.type(f"{END}y = ")
