@@ -2,7 +2,8 @@
 # Gets an editor that is newer or older than the distribution's, from another suite of Debian: unpacked, not installed; no root,
 # and the system's own packages are left alone. The whole closure comes with it, libc included.
 #
-#   get-editor.sh nvim-stable | nvim-current | vim-old | vim-current | helix-current     into target/editors/NAME
+#   get-editor.sh nvim-stable | nvim-current | vim-old | vim-current | emacs-current | helix-current
+#                           into target/editors/NAME
 #   get-editor.sh all     those of them that are not there yet
 #
 # DEBIAN_MIRROR names the mirror where the system's own sources name none. A testing suite moves on, so nothing pins a
@@ -11,7 +12,7 @@ set -euo pipefail
 
 name=${1:?a name: see the top of this file}
 if [ "$name" = all ]; then
-  for name in nvim-stable nvim-current vim-old vim-current helix-current; do
+  for name in nvim-stable nvim-current vim-old vim-current emacs-current helix-current; do
     [ -x "${CODESAGE_EDITORS:-$(dirname "$0")/../../target/editors}/$name/run" ] || "$0" "$name" || true
   done
   exit 0
@@ -20,6 +21,7 @@ case $name in
 nvim-stable) suite=trixie packages=(neovim) ;;
 nvim-current) suite=forky packages=(neovim) ;;
 helix-current) suite=forky packages=(hx) ;;
+emacs-current) suite=forky packages=(emacs-nox elpa-lsp-mode elpa-company elpa-corfu elpa-package-lint) ;;
 vim-old) suite=bullseye packages=(vim vim-runtime) ;;
 vim-current) suite=forky packages=(vim vim-runtime) ;;
 *) echo "get-editor: there is no $name" >&2 && exit 2 ;;
@@ -79,5 +81,15 @@ done
 exec "$loader" --library-path "$libraries" "$here/usr/bin/$program" "$@"
 RUN
 chmod +x "$prefix/run"
+if [ "$name" = emacs-current ]; then
+  # As installing them would have: lsp-mode as it was written takes half a minute to load.
+  packages=$prefix/usr/share/emacs/site-lisp/elpa-src
+  dump=$(echo "$prefix"/usr/libexec/emacs/*/*/*.pdmp)
+  path=$(find "$packages" "$prefix"/usr/share/emacs/[0-9]*/lisp -type d | paste -sd:)
+  EMACSLOADPATH=$path EMACSPATH=$(dirname "$dump") EMACSDATA=$(echo "$prefix"/usr/share/emacs/[0-9]*/etc) \
+    "$prefix/run" emacs-nox --dump-file="$dump" -Q --batch \
+    --eval '(setq native-comp-enable-subr-trampolines nil byte-compile-warnings nil)' \
+    -f batch-byte-compile "$packages"/*/*.el >/dev/null 2>&1 || echo "get-editor: some packages are not compiled" >&2
+fi
 rm -rf "$state"
 echo "get-editor: $prefix"

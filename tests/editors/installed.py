@@ -70,6 +70,8 @@ def editors() -> list[Installed]:
         _with_vim_lsp(_unpacked("Vim (old)", "vim", "vim-old", "vim.basic", "vim/vim[0-9]*")),
         _with_vim_lsp(_system("Vim (system)", "vim", "vim")),
         _with_vim_lsp(_unpacked("Vim (current)", "vim", "vim-current", "vim.basic", "vim/vim[0-9]*")),
+        *_emacs(_system("Emacs (system)", "emacs", "emacs"), Path("/usr/share/emacs/site-lisp/elpa")),
+        *_emacs(_unpacked_emacs(), UNPACKED / "emacs-current" / "usr" / "share" / "emacs" / "site-lisp" / "elpa-src"),
         _unpacked("Helix (current)", "helix", "helix-current", "hx", "../lib/hx/runtime", "HELIX_RUNTIME"),
     ]
 
@@ -115,3 +117,34 @@ def _with_vim_lsp(vim: Installed) -> Installed:
     if vim.missing or vim_lsp():
         return vim
     return replace(vim, missing="CODESAGE_VIM_LSP does not name a checkout of vim-lsp")
+
+
+def _unpacked_emacs() -> Installed:
+    """Emacs is not relocatable: the variables name what it was built to find, and an argument its dumped half."""
+    prefix = UNPACKED / "emacs-current"
+    share = sorted((prefix / "usr" / "share" / "emacs").glob("[0-9]*"))
+    dumped = sorted((prefix / "usr" / "libexec" / "emacs").glob("*/*/*.pdmp"))
+    if not (prefix / "run").is_file() or not share or not dumped:
+        missing = f"{prefix} is not there; tests/editors/get-editor.sh emacs-current gets it"
+        return Installed("Emacs (current)", "emacs", 2, missing=missing)
+    lisp = [share[-1] / "lisp", *(path for path in (share[-1] / "lisp").rglob("*") if path.is_dir())]
+    packages = sorted((prefix / "usr" / "share" / "emacs" / "site-lisp" / "elpa-src").glob("*"))
+    environment = {
+        "EMACSLOADPATH": ":".join(map(str, [*packages, *lisp])),
+        "EMACSDATA": str(share[-1] / "etc"),
+        "EMACSDOC": str(share[-1] / "etc"),
+        "EMACSPATH": str(dumped[-1].parent),
+    }
+    command = (str(prefix / "run"), "emacs-nox", f"--dump-file={dumped[-1]}")
+    return _asked("Emacs (current)", "emacs", 2, command, environment)
+
+
+def _emacs(emacs: Installed, packages: Path) -> list[Installed]:
+    """Emacs three times: with a connection of the package's own, with Eglot and with lsp-mode as the client."""
+    eglot = replace(emacs, name=emacs.name.replace("Emacs", "Emacs, Eglot"))
+    lsp_mode = replace(emacs, name=emacs.name.replace("Emacs", "Emacs, lsp-mode"))
+    if not emacs.missing and not emacs.at_least(29) and not list(packages.glob("eglot-*")):
+        eglot = replace(eglot, missing="no Eglot; apt-get install elpa-eglot")
+    if not emacs.missing and not list(packages.glob("lsp-mode-*")):
+        lsp_mode = replace(lsp_mode, missing="no lsp-mode; apt-get install elpa-lsp-mode")
+    return [emacs, eglot, lsp_mode]
