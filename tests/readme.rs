@@ -11,6 +11,7 @@ use codesage::completion::Reason;
 use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
 use codesage::lsp::ext;
+use codesage::models::catalog;
 use codesage::syntax::Language;
 
 fn readme() -> PathBuf {
@@ -52,6 +53,7 @@ fn tables_are_those_of_the_code() {
         guards += &format!("| `{}` | {} |\n", guard.code(), guard.meaning());
     }
     check_section("guards", &guards);
+    check_section("models", &catalog::markdown());
 }
 
 #[test]
