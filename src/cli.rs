@@ -16,7 +16,6 @@ mod interrupt;
 mod journal;
 mod lsp;
 mod models;
-#[cfg(not(feature = "llama"))]
 mod no_model;
 mod source;
 mod workspace;
@@ -33,6 +32,8 @@ use crate::config::{CommandLine, Layers, Origin, Part, Settings};
 use crate::edit::guard::Guard;
 use crate::engine::{Backend, ModelCard, ModelState};
 use crate::log;
+use crate::models::discover::Surroundings;
+use crate::models::{hardware, named};
 use interrupt::Interrupt;
 
 /// A language server with a private, local coding model inside it.
@@ -50,8 +51,8 @@ pub struct Arguments {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Global options")]
 struct Shared {
-    /// The model: a GGUF file, or `builtin` for the one in the binary
-    #[arg(long, value_name = "PATH", global = true, env = "CODESAGE_MODEL")]
+    /// The model: a GGUF file, a name of `models list`, or `builtin` for the one in the binary
+    #[arg(long, value_name = "PATH_OR_NAME", global = true, env = "CODESAGE_MODEL")]
     model: Option<String>,
     /// Settings file to read in place of the user's own
     #[arg(long, value_name = "FILE", global = true, env = "CODESAGE_CONFIG")]
@@ -222,15 +223,32 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
 }
 
 /// Starts the model that the settings name; returns at once. The only place where an engine is made.
-#[cfg(feature = "llama")]
 fn backend(settings: &Settings) -> Arc<dyn Backend> {
+    match model_file(settings) {
+        Ok(file) => engine(settings, file),
+        Err(why) => Arc::new(no_model::NoModel::because(why)),
+    }
+}
+
+/// The model's file; none: the one in the binary. The error is a sentence that says what to do.
+fn model_file(settings: &Settings) -> Result<Option<PathBuf>, String> {
+    let model = &settings.model;
+    let Some(name) = &model.name else {
+        return Ok(model.path.clone());
+    };
+    let chosen = named::find(name, &Surroundings::of_process(), hardware::available_memory())?;
+    for note in chosen.notes {
+        tracing::info!("{}: {note}", chosen.path.display());
+    }
+    Ok(Some(chosen.path))
+}
+
+#[cfg(feature = "llama")]
+fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
     use crate::engine::llama::{LlamaEngine, Options, Source};
 
     let model = &settings.model;
-    let source = match &model.path {
-        Some(path) => Source::File(path.clone()),
-        None => Source::BuiltIn,
-    };
+    let source = file.map_or(Source::BuiltIn, Source::File);
     let options = Options {
         threads: model.threads,
         gpu_layers: model.gpu_layers,
@@ -241,8 +259,8 @@ fn backend(settings: &Settings) -> Arc<dyn Backend> {
 }
 
 #[cfg(not(feature = "llama"))]
-fn backend(_settings: &Settings) -> Arc<dyn Backend> {
-    Arc::new(no_model::NoModel::default())
+fn engine(_settings: &Settings, _file: Option<PathBuf>) -> Arc<dyn Backend> {
+    Arc::new(no_model::NoModel::without_llama())
 }
 
 /// Waits until the model is ready; the error is a sentence.

@@ -35,8 +35,10 @@ pub struct Settings {
 
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ModelSettings {
-    /// A GGUF file; none: the built-in model.
+    /// A GGUF file; neither this nor a name: the built-in model. At most one of the two is set.
     pub path: Option<PathBuf>,
+    /// Of the catalogue, or of a file in one of the usual places.
+    pub name: Option<String>,
     /// Decoding threads; none: measured at start.
     pub threads: Option<u32>,
     pub gpu_layers: Option<u32>,

@@ -1,6 +1,13 @@
-//! Model files: checked before anything loads them, found, and known by a catalogue.
+//! Model files: checked before anything loads them, found, chosen, fetched, and known by a catalogue.
 
+pub mod advice;
 pub mod builtin;
 pub mod catalog;
+pub mod discover;
+#[cfg(feature = "pull")]
+pub mod fetch;
 pub mod gguf;
 pub mod hardware;
+pub mod memory;
+pub mod named;
+pub mod speed;

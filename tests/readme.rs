@@ -12,6 +12,7 @@ use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
 use codesage::eval::report::COLUMNS;
 use codesage::lsp::ext;
+use codesage::models::catalog;
 use codesage::syntax::Language;
 
 fn readme() -> PathBuf {
@@ -58,6 +59,7 @@ fn tables_are_those_of_the_code() {
         columns += &format!("| {title} | {meaning} |\n");
     }
     check_section("columns", &columns);
+    check_section("models", &catalog::markdown());
 }
 
 #[test]

@@ -272,8 +272,12 @@ fn the_edges_keep_to_themselves() {
     // Source text leaves the process nowhere else, and there only for a server that runs on the same machine.
     let network = ["ureq", "TcpStream", "TcpListener", "UdpSocket", "UnixStream", "UnixListener"];
     hold(
-        "Only `bench replay --against` opens a connection.",
-        lines_with(outside(&["src/cli/bench/replay/infill"]), &network),
+        "Only `bench replay --against` and `models pull` open a connection.",
+        lines_with(outside(&["src/cli/bench/replay/infill", "src/models/fetch"]), &network),
+    );
+    hold(
+        "Only `models pull` fetches: no server, no other command does.",
+        lines_with(outside(&["src/cli/models/pull", "src/models/fetch", "src/models"]), &["fetch"]),
     );
     let printing = outside(&["src/cli", "src/main"]).filter(|source| !source.path.ends_with("/tests.rs"));
     hold(

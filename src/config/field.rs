@@ -23,6 +23,8 @@ pub enum Field {
     },
     /// A file, and the word that stands for none.
     File(&'static str, fn(&mut Settings) -> &mut Option<PathBuf>),
+    /// A name without a path in it, and the word that stands for none.
+    Name(&'static str, fn(&mut Settings) -> &mut Option<String>),
     /// A folder below each workspace folder, or one with its whole path.
     Folder(fn(&mut Settings) -> &mut PathBuf),
     Filter(fn(&mut Settings) -> &mut String),
@@ -59,6 +61,11 @@ impl Field {
                 let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
                 *at(settings) = Some(paths.resolve(text)?);
             }
+            Field::Name(none, _) if value == none => self.reset(settings),
+            Field::Name(_, at) => {
+                let text = value.as_str().filter(|text| is_name(text)).ok_or_else(wrong)?;
+                *at(settings) = Some(text.to_owned());
+            }
             Field::Folder(at) => {
                 let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
                 *at(settings) = paths.folder(text)?;
@@ -82,6 +89,7 @@ impl Field {
         match self {
             Field::AutoCount(_, at) => *at(settings) = None,
             Field::File(_, at) => *at(settings) = None,
+            Field::Name(_, at) => *at(settings) = None,
             _ => {}
         }
     }
@@ -96,6 +104,7 @@ impl Field {
             Field::Number(_, at) => json!(at(settings).to_string().parse::<f64>().unwrap_or_default()),
             Field::Choice { names, get, .. } => json!(names.get(get(settings))),
             Field::File(none, at) => at(settings).as_ref().map_or(json!(none), |path| json!(path)),
+            Field::Name(none, at) => at(settings).as_ref().map_or(json!(none), |name| json!(name)),
             Field::Folder(at) => json!(at(settings)),
             Field::Filter(at) => json!(at(settings)),
             Field::List(at) => json!(at(settings)),
@@ -118,6 +127,7 @@ impl Field {
             }
             Field::Choice { names, .. } => json!({"enum": names}),
             Field::File(..) | Field::Filter(_) => json!({"type": "string"}),
+            Field::Name(..) => json!({"type": "string", "minLength": 1}),
             Field::Folder(_) => json!({"type": "string", "minLength": 1}),
             Field::List(_) => json!({"type": "array", "items": {"type": "string", "minLength": 1}}),
         }
@@ -180,6 +190,11 @@ fn count(value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
     range.contains(&count).then_some(count)
 }
 
+/// What names a model, and no place: `qwen2.5-coder:7b`.
+fn is_name(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= 200 && !text.contains(char::is_control)
+}
+
 /// NB: `EnvFilter` takes any lone word for the name of a target, so `verbose` would silence everything.
 fn is_filter(text: &str) -> bool {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -217,6 +232,7 @@ impl fmt::Display for Field {
                 }
             }
             Field::File(none, _) => write!(f, "`\"{none}\"` or a path"),
+            Field::Name(none, _) => write!(f, "`\"{none}\"` or a name"),
             Field::Folder(_) => f.write_str("a path"),
             Field::Filter(_) => f.write_str("a log level"),
             Field::List(_) => f.write_str("a list of strings, none empty"),

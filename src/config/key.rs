@@ -32,6 +32,12 @@ pub static KEYS: &[Key] = &[
         field: Field::File("builtin", |s| &mut s.model.path),
     },
     Key {
+        name: "model.name",
+        meaning: "a model that is on this disk, by its name: the catalogue's (`codesage models list`), the file's or \
+                  Ollama's. Of this and `model.path` the one that is set later counts",
+        field: Field::Name("builtin", |s| &mut s.model.name),
+    },
+    Key {
         name: "model.threads",
         meaning: "threads that compute; `auto` fits them to the machine",
         field: Field::AutoCount(1..=256, |s| &mut s.model.threads),
@@ -229,14 +235,8 @@ pub static KEYS: &[Key] = &[
 ];
 
 /// Names that later versions will know: not unknown, but without effect today, which is said.
-const LATER: &[&str] = &[
-    "model.name",
-    "model.device",
-    "model.edit.path",
-    "model.edit.name",
-    "completion.alternatives",
-    "remote",
-];
+const LATER: &[&str] =
+    &["model.device", "model.edit.path", "model.edit.name", "completion.alternatives", "remote"];
 
 impl Key {
     pub fn named(name: &str) -> Option<&'static Key> {
@@ -253,7 +253,14 @@ impl Key {
         if paths.fence.is_some() && self.name == "edits.confirm" && value != "always" {
             return Err("a workspace's file may only ask for more to be shown: \"always\"".to_owned());
         }
-        self.field.apply(settings, value, paths)
+        self.field.apply(settings, value, paths)?;
+        // Two ways to say the same: the later one is meant.
+        match self.name {
+            "model.path" => settings.model.name = None,
+            "model.name" => settings.model.path = None,
+            _ => {}
+        }
+        Ok(())
     }
 
     /// What `settings` holds for this key, as it would be written.

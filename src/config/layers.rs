@@ -35,7 +35,7 @@ pub struct Layers {
 /// What the command line and the environment set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandLine {
-    /// As `model.path`.
+    /// As `model.path` where it has a path in it or is a file that is there, else as `model.name`.
     pub model: Option<String>,
     /// As `log.level`.
     pub log_level: Option<String>,
@@ -97,8 +97,11 @@ impl Layers {
     }
 
     pub fn set_command_line(&mut self, options: CommandLine) {
+        let is_path = |model: &String| model.contains(['/', '\\']) || Path::new(model).is_file();
+        let path = options.model.as_ref().filter(|model| is_path(model));
+        let name = options.model.as_ref().filter(|model| !is_path(model));
         let settings = json!({
-            "model": {"path": options.model},
+            "model": {"path": path, "name": name},
             "log": {"level": options.log_level, "file": options.log_file},
         });
         self.command_line = Some(Layer::of(Origin::CommandLine, &settings));

@@ -1,14 +1,21 @@
-//! `models/catalog.toml`: what a GGUF does not say of itself.
+//! `models/catalog.toml`: what a GGUF does not say of itself, and what there is to know of a model before there is one.
 //!
 //! A file names its fill-in-the-middle tokens, or spells them; in which order they stand and how other files are
 //! shown is in no file, and a model asked in the wrong order answers nonsense. A row here is all that a new model
-//! family needs. The rows are compiled in and checked by a test. This does not read files and builds no prompt.
+//! family needs; another kind of row is a [`Model`] that is worth having. The rows are compiled in and checked by a
+//! test. This does not read files and builds no prompt.
 
+mod model;
+
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
 use crate::models::gguf::{FimTokens, Header, Vocabulary};
+pub use model::{
+    Bytes, Model, Role, Score, Shape, Source, bits, differences, markdown, named, nearest, recognise,
+};
 
 /// Where the parts of a fill-in-the-middle prompt stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
@@ -93,17 +100,24 @@ pub struct Spelling {
 #[serde(deny_unknown_fields)]
 struct File {
     family: Vec<Family>,
+    /// Bits that a weight takes, by quantisation.
+    bits: BTreeMap<String, f64>,
+    model: Vec<Model>,
 }
 
-static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
+static FILE: LazyLock<File> = LazyLock::new(|| {
     let text = include_str!("../../models/catalog.toml");
-    let file: File = toml::from_str(text).expect("the catalogue is compiled in and a test reads it");
-    file.family
+    toml::from_str(text).expect("the catalogue is compiled in and a test reads it")
 });
 
-/// All rows, in the order in which they are tried.
+/// All families, in the order in which they are tried.
 pub fn families() -> &'static [Family] {
-    &FAMILIES
+    &FILE.family
+}
+
+/// The models worth having, as the catalogue lists them.
+pub fn models() -> &'static [Model] {
+    &FILE.model
 }
 
 /// The first row that fits a file.

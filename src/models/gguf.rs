@@ -23,6 +23,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use crate::models::memory::Needs;
 use keys::Keys;
 use read::Container;
 pub use vocabulary::{FimTokens, Vocabulary};
@@ -123,24 +124,24 @@ pub fn check_bytes(bytes: &[u8]) -> Result<Header, Unfit> {
 
 /// Bytes of the KV cache for `context` tokens, keys and values in 16 bits.
 pub fn kv_bytes(header: &Header, context: u32) -> u64 {
-    let widths = u64::from(header.key_length) + u64::from(header.value_length);
-    let heads: u64 = header.kv_heads.iter().map(|&heads| u64::from(heads)).sum();
-    // llama.cpp rounds the context up so.
-    let context = u64::from(context).next_multiple_of(256);
-    heads.saturating_mul(widths).saturating_mul(context).saturating_mul(2)
+    needs(header).kv_bytes(context)
 }
 
-/// Bytes that loading and running will take: the weights, the KV cache for `context` tokens, the logits and
-/// activations of `batch` tokens, and a tenth more.
+/// Bytes that loading and running will take: [`Needs::memory_bytes`].
 pub fn memory_bytes(header: &Header, context: u32, batch: u32) -> u64 {
-    // The hidden state in a few copies, and the feed-forward layer in three.
-    let activations = 8 * u64::from(header.embedding) + 3 * u64::from(header.feed_forward);
-    let row = u64::from(header.vocabulary.len()) + activations;
-    let sum = header
-        .weight_bytes
-        .saturating_add(kv_bytes(header, context))
-        .saturating_add(row.saturating_mul(u64::from(batch) * 4));
-    sum.saturating_add(sum / 10)
+    needs(header).memory_bytes(context, batch)
+}
+
+fn needs(header: &Header) -> Needs {
+    let widths = u64::from(header.key_length) + u64::from(header.value_length);
+    let heads: u64 = header.kv_heads.iter().map(|&heads| u64::from(heads)).sum();
+    Needs {
+        weight_bytes: header.weight_bytes,
+        kv_numbers: heads.saturating_mul(widths),
+        vocabulary: header.vocabulary.len(),
+        width: header.embedding,
+        feed_forward: header.feed_forward,
+    }
 }
 
 fn open(path: &Path) -> Result<Container, Unfit> {
