@@ -1,0 +1,330 @@
+/**
+ * The server's process and what is said to it: started, started again when it dies, and stopped.
+ *
+ * A new client is made for each process, so that nothing of a dead one is left. Does *not* know an action:
+ * `actions` does.
+ */
+
+import { accessSync, constants, statSync } from "node:fs";
+import { homedir } from "node:os";
+import type { Readable } from "node:stream";
+import { createInterface } from "node:readline";
+import * as vscode from "vscode";
+import {
+  CloseAction,
+  DidChangeConfigurationNotification,
+  ErrorAction,
+  ExecuteCommandRequest,
+  LanguageClient,
+  RevealOutputChannelOn,
+  WorkDoneProgressCancelNotification,
+  type InitializeParams,
+  type LanguageClientOptions,
+} from "vscode-languageclient/node";
+import { Deaths } from "./deaths";
+import { find, type Machine } from "./program";
+import { ActionProgress } from "./progress";
+import { FOCUS, STATS, STATUS_CHANGED, STREAM, type Piece, type Status } from "./protocol";
+import { SECTION, serverKeys, written, type Tree } from "./settings";
+import type { Situation } from "./statusText";
+
+/** Files, and what is not saved yet. Cells of notebooks are none: each is a text without its neighbours. */
+export const DOCUMENTS = [{ scheme: "file" }, { scheme: "untitled" }];
+
+/** What others want to know. */
+export interface Listener {
+  state(server: Situation["server"]): void;
+  status(status: Status): void;
+  piece(piece: Piece): void;
+  suggested(): void;
+  /** A command of the server is run from a menu or a lens; `call` runs it. */
+  command(command: string, call: () => Promise<unknown>): Promise<unknown>;
+}
+
+/** In a folder that is not trusted the server is not told of any folder, and so reads no settings and no actions there. */
+class ServerClient extends LanguageClient {
+  protected override fillInitializeParams(params: InitializeParams): void {
+    super.fillInitializeParams(params);
+    if (!vscode.workspace.isTrusted) {
+      Object.assign(params, { workspaceFolders: null, rootUri: null, rootPath: null });
+    }
+  }
+}
+
+export class Client implements vscode.Disposable {
+  readonly log = vscode.window.createOutputChannel("CodeSage", { log: true });
+  private readonly deaths = new Deaths();
+  private readonly progress = new ActionProgress();
+  private readonly keys: readonly string[];
+  private client: ServerClient | undefined;
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly extension: vscode.Extension<unknown>,
+    private readonly listener: Listener,
+  ) {
+    this.keys = serverKeys(extension.packageJSON);
+  }
+
+  /** The path of the program, or why there is none. */
+  program(): ReturnType<typeof find> {
+    const setting = vscode.workspace.getConfiguration(SECTION).get<string>("server.path", "");
+    return find(setting, this.extension.extensionPath, machine());
+  }
+
+  async start(): Promise<void> {
+    const found = this.program();
+    if ("missing" in found) {
+      this.listener.state("missing");
+      this.log.error(found.missing);
+      sayMissing(found.missing);
+      return;
+    }
+    this.listener.state("starting");
+    this.log.info(`starting ${found.path}`);
+    const client = new ServerClient(SECTION, "CodeSage", serverOptions(found.path), this.options());
+    this.client = client;
+    client.onNotification(STATUS_CHANGED, (status: Status) => {
+      this.listener.status(status);
+    });
+    client.onNotification(STREAM, (piece: Piece) => {
+      this.listener.piece(piece);
+    });
+    try {
+      await client.start();
+    } catch (error) {
+      this.lost(client, error instanceof Error ? error.message : String(error));
+      return;
+    }
+    if (this.client === client) {
+      this.listener.state("running");
+      this.focus(vscode.window.activeTextEditor);
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.retry);
+    const client = this.client;
+    this.client = undefined;
+    this.progress.clear();
+    try {
+      await client?.dispose();
+    } catch (error) {
+      // One that died while it was stopped is stopped.
+      this.log.debug(`stopping: ${String(error)}`);
+    }
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    this.deaths.forget();
+    await this.start();
+  }
+
+  dispose(): void {
+    this.log.dispose();
+  }
+
+  get running(): boolean {
+    return this.client?.isRunning() === true;
+  }
+
+  /** Runs a command of the server; undefined where there is none, or it dies meanwhile. */
+  async execute(command: string, argument: unknown): Promise<unknown> {
+    const params = { command, arguments: [argument] };
+    return this.ask(async (client) => client.sendRequest(ExecuteCommandRequest.type, params));
+  }
+
+  async stats(): Promise<unknown> {
+    return this.ask(async (client) => client.sendRequest(STATS, {}));
+  }
+
+  /** A place as the protocol names it. */
+  place(document: vscode.TextDocument, range: vscode.Range): object {
+    return {
+      textDocument: { uri: document.uri.toString(), version: document.version },
+      range: { start: position(range.start), end: position(range.end) },
+    };
+  }
+
+  /** The person looks at another document. */
+  focus(editor: vscode.TextEditor | undefined): void {
+    if (editor !== undefined && vscode.languages.match(DOCUMENTS, editor.document) > 0) {
+      this.tell(FOCUS, { textDocument: { uri: editor.document.uri.toString() } });
+    }
+  }
+
+  /** Settings were changed. */
+  configure(): void {
+    this.tell(DidChangeConfigurationNotification.method, { settings: { [SECTION]: this.settings() } });
+  }
+
+  private settings(): Tree {
+    const configuration = vscode.workspace.getConfiguration(SECTION);
+    return written(this.keys, (key) => configuration.inspect(key));
+  }
+
+  private async ask(question: (client: ServerClient) => Promise<unknown>): Promise<unknown> {
+    const client = this.client;
+    if (client?.isRunning() !== true) {
+      return undefined;
+    }
+    try {
+      return await question(client);
+    } catch (error) {
+      // What it was asked before it died is not answered; that it died is said elsewhere.
+      if (this.client === client && client.isRunning()) {
+        throw error;
+      }
+      return undefined;
+    }
+  }
+
+  private tell(method: string, params: object): void {
+    if (this.running) {
+      this.client?.sendNotification(method, params).catch((error: unknown) => {
+        this.log.debug(`${method}: ${String(error)}`);
+      });
+    }
+  }
+
+  private options(): LanguageClientOptions {
+    return {
+      documentSelector: DOCUMENTS,
+      outputChannel: this.log,
+      revealOutputChannelOn: RevealOutputChannelOn.Never,
+      initializationOptions: { codesage: { notify: ["status", "stream"] } },
+      initializationFailedHandler: () => false,
+      stdioOptions: { stdout: logged, stderr: logged },
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => {
+          const client = this.client;
+          if (client !== undefined) {
+            // NB: after languageclient has put away what it had registered.
+            setImmediate(() => {
+              this.lost(client, "its process ended");
+            });
+          }
+          return { action: CloseAction.DoNotRestart, handled: true };
+        },
+      },
+      middleware: {
+        executeCommand: (command, args, next) =>
+          this.listener.command(command, async () => (await next(command, args)) as unknown),
+        handleWorkDoneProgress: (token, value, next) => {
+          const cancel = (): void => {
+            this.tell(WorkDoneProgressCancelNotification.method, { token });
+          };
+          this.progress.handle(token, value, cancel, () => {
+            next(token, value);
+          });
+        },
+        provideInlineCompletionItems: async (document, at, context, token, next) => {
+          const items = await next(document, at, context, token);
+          if ((Array.isArray(items) ? items : items?.items)?.length) {
+            this.listener.suggested();
+          }
+          return items;
+        },
+        workspace: {
+          configuration: async (params, token, next) => {
+            const answers: unknown = await next(params, token);
+            return params.items.map((item, index): unknown =>
+              item.section === SECTION ? this.settings() : Array.isArray(answers) ? answers[index] : null,
+            );
+          },
+        },
+      },
+    };
+  }
+
+  /** The process is gone, or never came up. */
+  private lost(client: ServerClient, why: string): void {
+    if (this.client !== client) {
+      return;
+    }
+    this.client = undefined;
+    this.progress.clear();
+    this.listener.state("dead");
+    client.dispose().catch(() => undefined);
+    const wait = this.deaths.next(Date.now());
+    if (wait === undefined) {
+      this.log.error(`the server is gone again (${why}); it is not started any more`);
+      sayDead();
+      return;
+    }
+    this.log.warn(`the server is gone (${why}); it is started again in ${wait} ms`);
+    this.retry = setTimeout(() => void this.start(), wait);
+  }
+}
+
+function serverOptions(command: string) {
+  // A program is started in a folder only if that is trusted.
+  const options = vscode.workspace.isTrusted ? {} : { options: { cwd: homedir() } };
+  return { command, args: ["lsp"], ...options };
+}
+
+function machine(): Machine {
+  const runs = (path: string): boolean => {
+    try {
+      accessSync(path, constants.X_OK);
+      return statSync(path).isFile();
+    } catch {
+      return false;
+    }
+  };
+  return { platform: process.platform, environment: process.env, home: homedir(), runs };
+}
+
+function position(at: vscode.Position): object {
+  return { line: at.line, character: at.character };
+}
+
+/** The server's own log, a line each, with its own levels. */
+function logged(input: Readable, channel: vscode.LogOutputChannel): void {
+  createInterface({ input, crlfDelay: Infinity }).on("line", (line) => {
+    const [, level, said] = /^\S+Z\s+(ERROR|WARN|INFO|DEBUG|TRACE)\s+(.*)$/.exec(line) ?? [];
+    const text = said ?? line;
+    switch (level) {
+      case "ERROR":
+        channel.error(text);
+        break;
+      case "WARN":
+        channel.warn(text);
+        break;
+      case "DEBUG":
+        channel.debug(text);
+        break;
+      case "TRACE":
+        channel.trace(text);
+        break;
+      default:
+        channel.info(text);
+    }
+  });
+}
+
+function sayMissing(why: string): void {
+  const choose = "Choose the Program";
+  const help = "Get Started";
+  void vscode.window.showWarningMessage(`CodeSage: ${why}`, choose, help).then((button) => {
+    if (button === choose) {
+      void vscode.commands.executeCommand("codesage.action.chooseProgram");
+    } else if (button === help) {
+      void vscode.commands.executeCommand("codesage.action.walkthrough");
+    }
+  });
+}
+
+function sayDead(): void {
+  const again = "Start It Again";
+  const log = "Show Log";
+  void vscode.window.showErrorMessage("CodeSage: the server died too often.", again, log).then((button) => {
+    if (button === again) {
+      void vscode.commands.executeCommand("codesage.action.restart");
+    } else if (button === log) {
+      void vscode.commands.executeCommand("codesage.action.showLog");
+    }
+  });
+}
