@@ -34,6 +34,14 @@ SETTINGS = {
     "security.workspace.trust.enabled": False,
     # There, an assistant of somebody else takes a third of the window.
     "workbench.secondarySideBar.defaultVisibility": "hidden",
+    # What is drawn without end, or asked for over the network, is no part of what is tested.
+    "chat.disableAIFeatures": True,
+    "editor.cursorBlinking": "solid",
+    "editor.minimap.enabled": False,
+    "extensions.ignoreRecommendations": True,
+    "git.enabled": False,
+    "workbench.enableExperiments": False,
+    "workbench.reduceMotion": "on",
 }
 #: What VS Code has no key for.
 LINE = "Control+Alt+KeyL"
@@ -66,11 +74,9 @@ class Workbench:
         return answer["value"]
 
     def end(self) -> None:
-        if self.process.stdin:
-            self.process.stdin.close()
         try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
+            self.process.communicate(timeout=20)
+        except (subprocess.TimeoutExpired, OSError):
             self.process.kill()
 
 
@@ -131,7 +137,7 @@ class VSCode(editor.Editor):
         (user / "keybindings.json").write_text(json.dumps(KEYS))
 
     def open(self, name: str) -> None:
-        port = _free_port()
+        port = port_of_session()
         folder = self.extensions or extensions(self.installed)
         options = ["--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--user-data-dir", str(self.data)]
         options += ["--extensions-dir", str(folder), "--disable-telemetry", "--disable-update-check"]
@@ -143,9 +149,10 @@ class VSCode(editor.Editor):
             stderr=subprocess.STDOUT,
         )
         self.pid = self.process.pid
-        address = f"http://127.0.0.1:{port}"
+        place = f"127.0.0.1:{port}"
+        address = f"http://{place}"
         wait_until(lambda: _answers(f"{address}/healthz"), self.log, STARTS_WITHIN, 0.1)
-        file = json.dumps([["openFile", f"vscode-remote://{self.workspace / name}"]])
+        file = json.dumps([["openFile", f"vscode-remote://{place}{self.workspace / name}"]])
         query = urllib.parse.urlencode({"folder": str(self.workspace), "payload": file})
         self.ask("open", f"{address}/?{query}", WIDTH, HEIGHT)
 
@@ -208,6 +215,10 @@ class VSCode(editor.Editor):
                 f"no answer with {text!r}, but {self.ask('frames')!r}",
             )
 
+    def notifications(self) -> list[str]:
+        """What is said in boxes, but for what is said of every model that is not in the catalogue."""
+        return [one for one in self.look()["notifications"] if "Not in the catalogue" not in one]
+
     def status(self) -> str:
         return next((one for one in self.look()["status"] if "CodeSage" in one), "")
 
@@ -250,7 +261,9 @@ class VSCode(editor.Editor):
         self.until(lambda: self.ask("click", selector, text), f"no {selector} with {text!r}")
 
 
-def _free_port() -> int:
+@cache
+def port_of_session() -> int:
+    """The same for each window, so that the browser finds the workbench's code in its cache."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 
 from conftest import BLOCK, VALUE
 from drive_vscode import LINE, VSCode
-from installed import Installed
+from installed import REPOSITORY, Installed
 from test_actions import AFTER, LOOP
+from test_recipes import recipe
 
 # The workbench alone takes ten seconds to come up on a quick machine.
 pytestmark = [pytest.mark.only("vscode"), pytest.mark.timeout(900)]
@@ -37,8 +40,10 @@ def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> I
         settings: str = "",
         program: Path | None = server,
         ready: bool = True,
+        look: dict[str, object] | None = None,
     ) -> VSCode:
         one = VSCode(installed, tmp_path, program, models / f"{model}.gguf" if model else None)
+        one.settings |= look or {}
         started.append(one)
         one.write(name, text)
         if settings:
@@ -307,7 +312,7 @@ def test_progress_is_seen_while_an_action_runs(start: Start) -> None:
     one.see_in("notifications", "tokens")
     one.until(lambda: "$(loading" in one.status(), "the status bar is at rest")
     one.command("Cancel What Is Running")
-    one.until(lambda: not one.look()["notifications"], "the progress stays")
+    one.until(lambda: not one.notifications(), "the progress stays")
     one.until(lambda: "$(sparkle)" in one.status(), "the status bar is at work")
 
 
@@ -318,7 +323,7 @@ def test_an_action_is_cancelled_where_its_progress_is(start: Start) -> None:
     one.see_in("notifications", "Refactoring")
     one.click(".notification-list-item .monaco-button", "Cancel")
     one.see_in("status", "ancelled")
-    one.until(lambda: not one.look()["notifications"], "the progress stays")
+    one.until(lambda: not one.notifications(), "the progress stays")
     assert one.lines() == LOOP.splitlines()
 
 
@@ -327,7 +332,7 @@ def test_what_cannot_be_done_is_said(start: Start) -> None:
     one = start("a.py", LOOP, "prose")
     one.command("Refactor")
     one.see_in("notifications", "The change would add")
-    assert len(one.look()["notifications"]) == 1
+    assert len(one.notifications()) == 1
     assert one.lines() == LOOP.splitlines()
 
 
@@ -339,7 +344,7 @@ def test_the_built_in_model_answers_an_action(start: Start) -> None:
     one.until(
         lambda: (
             one.lines() != LOOP.splitlines()
-            or any("CodeSage" in said and "Documenting" not in said for said in one.look()["notifications"])
+            or any("CodeSage" in said and "Documenting" not in said for said in one.notifications())
         )
     )
 
@@ -373,7 +378,7 @@ def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
     one.see_ghost(VALUE)
     one.press("Tab")
     one.has_lines("x = 1", f"y = {VALUE}")
-    assert one.look()["notifications"] == []
+    assert one.notifications() == []
 
 
 @pytest.mark.feature("a server that dies again and again is given up")
@@ -383,7 +388,7 @@ def test_a_server_that_cannot_live_is_told_of_once(start: Start, tmp_path: Path)
     dying.chmod(0o755)
     one = start("a.py", "x = 1\n", program=dying, ready=False)
     one.see_in("notifications", "died too often")
-    assert len(one.look()["notifications"]) == 1
+    assert len(one.notifications()) == 1
     one.until(lambda: "$(error)" in one.status(), "the status bar does not tell")
 
 
@@ -391,7 +396,7 @@ def test_a_server_that_cannot_live_is_told_of_once(start: Start, tmp_path: Path)
 def test_a_program_that_is_missing_is_told_of_once(start: Start) -> None:
     one = start("a.py", "x = 1\n", program=None, ready=False)
     one.see_in("notifications", "is not on the PATH")
-    assert len(one.look()["notifications"]) == 1
+    assert len(one.notifications()) == 1
     one.until(lambda: "$(warning)" in one.status(), "the status bar does not tell")
 
 
@@ -429,6 +434,74 @@ def test_the_status_bar_says_how_it_is_and_has_a_menu(start: Start) -> None:
 def test_a_wrong_setting_is_underlined(start: Start) -> None:
     one = start("codesage.toml", "[completion]\nmaxToken = 1\n")
     one.see_in("status", "$(error) $(warning) 0 1")
+
+
+# As a newcomer.
+
+
+def test_the_front_page_has_the_same_recipe() -> None:
+    assert recipe("editors/vscode/README.md", "extension") in (REPOSITORY / "README.md").read_text()
+
+
+@pytest.mark.feature("the recipe of its README")
+def test_the_recipe_is_all_it_takes(installed: Installed, server: Path, models: Path, tmp_path: Path) -> None:
+    if installed.missing:
+        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
+    one = VSCode(installed, tmp_path, server, models / "fill.gguf")
+    one.extensions = tmp_path / "extensions"
+    source = tmp_path / "codesage" / "editors" / "vscode"
+    made = shutil.ignore_patterns("node_modules", "dist", "out", "*.vsix")
+    shutil.copytree(REPOSITORY / "editors" / "vscode", source, ignore=made)
+    # `code` is code-server's own command here.
+    places = f"--user-data-dir '{one.data}' --extensions-dir '{one.extensions}'"
+    code = tmp_path / "bin" / "code"
+    code.write_text(f"#!/bin/sh\nexec '{installed.command[0]}' '{installed.command[1]}' {places} \"$@\"\n")
+    code.chmod(0o755)
+    # Where this machine gets its packages from is no part of the recipe.
+    registry = {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
+    settings = {"NPM_CONFIG_USERCONFIG": os.path.expanduser("~/.npmrc"), **registry}
+    script = "set -e\n" + recipe("editors/vscode/README.md", "extension")
+    done = subprocess.run(
+        ["sh", "-c", script], env=one.environment | settings, capture_output=True, text=True, check=False, timeout=600
+    )
+    if not (source / "node_modules").is_dir():
+        pytest.skip(f"npm cannot get what builds the extension: {done.stderr[-300:]}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    one.write("a.py", "x = 1\n")
+    one.configure()
+    try:
+        one.open("a.py")
+        one.until_ready()
+        one.type_at_end("y = ")
+        one.see_ghost(VALUE)
+        one.press("Tab")
+        one.has_lines("x = 1", f"y = {VALUE}")
+    finally:
+        one.close()
+
+
+#: As the pictures of the other editors.
+PICTURE = """class Basket:
+    def __init__(self, owner):
+        self.owner = owner
+        self.prices = []
+
+    def add(self, price):
+        self.prices.append(price)
+
+"""
+
+
+def test_a_picture_is_taken(start: Start, request: pytest.FixtureRequest) -> None:
+    one = start("basket.py", PICTURE, "picture", look={"workbench.colorTheme": "Default Dark Modern"})
+    one.press("Control+KeyB")
+    one.type_at_end("    def total(self):")
+    one.see_ghost("return sum(self.prices)")
+    one.until(lambda: not one.look()["notifications"], "something is said in a box")
+    folder: Path | None = request.config.getoption("--pictures")
+    if folder:
+        one.ask("picture", str(folder / "vscode" / "ghost-text.png"))
 
 
 # The completion menu.

@@ -18,9 +18,13 @@ const browser = await (puppeteer.default ?? puppeteer).launch({
 let page;
 
 const methods = {
+  // With nothing kept from another window of this address but the code, whose translation takes longest.
   async open(url, width, height) {
     page = await browser.newPage();
-    await page.setViewport({ width, height, deviceScaleFactor: 2 });
+    await page.setViewport({ width, height });
+    const session = await page.createCDPSession();
+    const kept = { origin: new URL(url).origin, storageTypes: "cookies,indexeddb,local_storage" };
+    await session.send("Storage.clearDataForOrigin", kept);
     // It asks whether to leave a page with changes that are not saved.
     page.on("dialog", (dialog) => dialog.accept());
     await page.goto(url, { waitUntil: "domcontentloaded", timeout: 120_000 });
@@ -56,7 +60,10 @@ const methods = {
     }
     return false;
   },
-  picture: (path) => page.screenshot({ path }).then(() => null),
+  async picture(path) {
+    await page.setViewport({ ...page.viewport(), deviceScaleFactor: 2 });
+    await page.screenshot({ path });
+  },
   // What is seen in the editor that has the focus, or had it last, and round it.
   look: () => page?.evaluate(seen),
   // Documents inside of the page, such as a preview.

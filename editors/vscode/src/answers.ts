@@ -92,8 +92,14 @@ export class Answers implements vscode.TextDocumentContentProvider, vscode.Dispo
 }
 
 async function show(uri: vscode.Uri): Promise<void> {
+  const editor = vscode.window.activeTextEditor;
   try {
     await vscode.commands.executeCommand("markdown.showPreviewToSide", uri);
+    if (editor?.viewColumn !== undefined) {
+      // The preview has taken the focus, and the person is writing.
+      const { document, viewColumn, selection } = editor;
+      await vscode.window.showTextDocument(document, { viewColumn, selection });
+    }
   } catch {
     // The extension that comes with VS Code and draws Markdown may be switched off.
     const document = await vscode.workspace.openTextDocument(uri);

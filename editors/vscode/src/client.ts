@@ -5,10 +5,13 @@
  * `actions` does.
  */
 
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as vscode from "vscode";
 import {
   CloseAction,
@@ -41,6 +44,15 @@ export interface Listener {
   command(command: string, call: () => Promise<unknown>): Promise<unknown>;
 }
 
+/** How long a server may take to end when it is asked to. Milliseconds. */
+const END_WITHIN = 2_000;
+
+/** A client and its process, which is there as soon as it is started. */
+interface Running {
+  readonly client: ServerClient;
+  process?: ChildProcess;
+}
+
 /** In a folder that is not trusted the server is not told of any folder, and so reads no settings and no actions there. */
 class ServerClient extends LanguageClient {
   protected override fillInitializeParams(params: InitializeParams): void {
@@ -56,8 +68,12 @@ export class Client implements vscode.Disposable {
   private readonly deaths = new Deaths();
   private readonly progress = new ActionProgress();
   private readonly keys: readonly string[];
-  private client: ServerClient | undefined;
+  private current: Running | undefined;
   private retry: NodeJS.Timeout | undefined;
+  /** Settles when all that was stopped is gone: two servers at once would register the same commands. */
+  private stopped: Promise<unknown> = Promise.resolve();
+  /** Which restart is the newest; the others give way to it. */
+  private turn = 0;
 
   constructor(
     private readonly extension: vscode.Extension<unknown>,
@@ -82,8 +98,16 @@ export class Client implements vscode.Disposable {
     }
     this.listener.state("starting");
     this.log.info(`starting ${found.path}`);
-    const client = new ServerClient(SECTION, "CodeSage", serverOptions(found.path), this.options());
-    this.client = client;
+    const running: Running = {
+      client: new ServerClient(
+        SECTION,
+        "CodeSage",
+        () => this.launch(found.path, running),
+        this.options(() => running),
+      ),
+    };
+    const { client } = running;
+    this.current = running;
     client.onNotification(STATUS_CHANGED, (status: Status) => {
       this.listener.status(status);
     });
@@ -93,10 +117,10 @@ export class Client implements vscode.Disposable {
     try {
       await client.start();
     } catch (error) {
-      this.lost(client, error instanceof Error ? error.message : String(error));
+      this.lost(running, error instanceof Error ? error.message : String(error));
       return;
     }
-    if (this.client === client) {
+    if (this.current === running) {
       this.listener.state("running");
       this.focus(vscode.window.activeTextEditor);
     }
@@ -104,21 +128,21 @@ export class Client implements vscode.Disposable {
 
   async stop(): Promise<void> {
     clearTimeout(this.retry);
-    const client = this.client;
-    this.client = undefined;
+    const running = this.current;
+    this.current = undefined;
     this.progress.clear();
-    try {
-      await client?.dispose();
-    } catch (error) {
-      // One that died while it was stopped is stopped.
-      this.log.debug(`stopping: ${String(error)}`);
-    }
+    this.stopped = Promise.all([this.stopped, running && end(running)]);
+    await this.stopped;
   }
 
   async restart(): Promise<void> {
+    this.turn += 1;
+    const turn = this.turn;
     await this.stop();
-    this.deaths.forget();
-    await this.start();
+    if (turn === this.turn) {
+      this.deaths.forget();
+      await this.start();
+    }
   }
 
   dispose(): void {
@@ -126,7 +150,7 @@ export class Client implements vscode.Disposable {
   }
 
   get running(): boolean {
-    return this.client?.isRunning() === true;
+    return this.current?.client.isRunning() === true;
   }
 
   /** Runs a command of the server; undefined where there is none, or it dies meanwhile. */
@@ -165,15 +189,15 @@ export class Client implements vscode.Disposable {
   }
 
   private async ask(question: (client: ServerClient) => Promise<unknown>): Promise<unknown> {
-    const client = this.client;
-    if (client?.isRunning() !== true) {
+    const running = this.current;
+    if (running?.client.isRunning() !== true) {
       return undefined;
     }
     try {
-      return await question(client);
+      return await question(running.client);
     } catch (error) {
       // What it was asked before it died is not answered; that it died is said elsewhere.
-      if (this.client === client && client.isRunning()) {
+      if (this.current === running && running.client.isRunning()) {
         throw error;
       }
       return undefined;
@@ -182,13 +206,26 @@ export class Client implements vscode.Disposable {
 
   private tell(method: string, params: object): void {
     if (this.running) {
-      this.client?.sendNotification(method, params).catch((error: unknown) => {
+      this.current?.client.sendNotification(method, params).catch((error: unknown) => {
         this.log.debug(`${method}: ${String(error)}`);
       });
     }
   }
 
-  private options(): LanguageClientOptions {
+  /** Starts the program, in a folder only if that is trusted. */
+  private async launch(path: string, running: Running): Promise<ChildProcess> {
+    const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === "file");
+    const cwd = vscode.workspace.isTrusted && folder ? folder.uri.fsPath : homedir();
+    const server = spawn(path, ["lsp"], { cwd });
+    running.process = server;
+    server.on("exit", (code, signal) => {
+      this.log.info(`the server ended: ${signal ?? `code ${code ?? 0}`}`);
+    });
+    await once(server, "spawn");
+    return server;
+  }
+
+  private options(running: () => Running): LanguageClientOptions {
     return {
       documentSelector: DOCUMENTS,
       outputChannel: this.log,
@@ -199,13 +236,10 @@ export class Client implements vscode.Disposable {
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
         closed: () => {
-          const client = this.client;
-          if (client !== undefined) {
-            // NB: after languageclient has put away what it had registered.
-            setImmediate(() => {
-              this.lost(client, "its process ended");
-            });
-          }
+          // NB: after languageclient has put away what it had registered.
+          setImmediate(() => {
+            this.lost(running(), "its process ended");
+          });
           return { action: CloseAction.DoNotRestart, handled: true };
         },
       },
@@ -240,14 +274,14 @@ export class Client implements vscode.Disposable {
   }
 
   /** The process is gone, or never came up. */
-  private lost(client: ServerClient, why: string): void {
-    if (this.client !== client) {
+  private lost(running: Running, why: string): void {
+    if (this.current !== running) {
       return;
     }
-    this.client = undefined;
+    this.current = undefined;
     this.progress.clear();
     this.listener.state("dead");
-    client.dispose().catch(() => undefined);
+    this.stopped = Promise.all([this.stopped, end(running)]);
     const wait = this.deaths.next(Date.now());
     if (wait === undefined) {
       this.log.error(`the server is gone again (${why}); it is not started any more`);
@@ -255,14 +289,27 @@ export class Client implements vscode.Disposable {
       return;
     }
     this.log.warn(`the server is gone (${why}); it is started again in ${wait} ms`);
-    this.retry = setTimeout(() => void this.start(), wait);
+    this.retry = setTimeout(() => void this.stopped.then(() => this.start()), wait);
   }
 }
 
-function serverOptions(command: string) {
-  // A program is started in a folder only if that is trusted.
-  const options = vscode.workspace.isTrusted ? {} : { options: { cwd: homedir() } };
-  return { command, args: ["lsp"], ...options };
+/** Ends a process as it should end, and in any case. */
+async function end({ client, process }: Running): Promise<void> {
+  // What has died, or has not come up, cannot be asked to end.
+  const asked = await client.dispose(END_WITHIN).then(
+    () => true,
+    () => false,
+  );
+  if (process === undefined) {
+    return;
+  }
+  const runs = (): boolean => process.exitCode === null && process.signalCode === null;
+  if (asked && runs()) {
+    await Promise.race([once(process, "exit"), sleep(END_WITHIN)]);
+  }
+  if (runs()) {
+    process.kill();
+  }
 }
 
 function machine(): Machine {
