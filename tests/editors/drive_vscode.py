@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -45,7 +46,21 @@ SETTINGS = {
 }
 #: What VS Code has no key for.
 LINE = "Control+Alt+KeyL"
-KEYS = [{"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"}]
+CLOSE_ALL = "Control+Alt+KeyW"
+KEYS = [
+    {"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"},
+    {
+        "key": "ctrl+alt+w",
+        "command": "runCommands",
+        "args": {
+            "commands": [
+                "notifications.clearAll",
+                "workbench.action.files.revert",
+                "workbench.action.closeAllEditors",
+            ]
+        },
+    },
+]
 
 
 class Workbench:
@@ -129,6 +144,9 @@ class VSCode(editor.Editor):
         self.settings: dict[str, object] = dict(SETTINGS)
         #: Where extensions are; none: a folder that has ours.
         self.extensions: Path | None = None
+        #: The file that is open.
+        self.file = self.workspace
+        self.turns = 0
 
     def configure(self, text: str | None = None, menu: bool = False) -> None:
         user = self.data / "User"
@@ -137,12 +155,12 @@ class VSCode(editor.Editor):
         (user / "keybindings.json").write_text(json.dumps(KEYS))
 
     def open(self, name: str) -> None:
+        self.file = self.workspace / name
         port = port_of_session()
-        folder = self.extensions or extensions(self.installed)
-        options = ["--auth", "none", "--bind-addr", f"127.0.0.1:{port}", "--user-data-dir", str(self.data)]
-        options += ["--extensions-dir", str(folder), "--disable-telemetry", "--disable-update-check"]
+        options = ["--auth", "none", "--bind-addr", f"127.0.0.1:{port}"]
+        options += ["--disable-telemetry", "--disable-update-check"]
         self.process = subprocess.Popen(
-            [*self.installed.command, *options],
+            [*self.installed.command, *self.places(), *options],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=(self.folder / "code-server.log").open("wb"),
@@ -152,9 +170,30 @@ class VSCode(editor.Editor):
         place = f"127.0.0.1:{port}"
         address = f"http://{place}"
         wait_until(lambda: _answers(f"{address}/healthz"), self.log, STARTS_WITHIN, 0.1)
-        file = json.dumps([["openFile", f"vscode-remote://{place}{self.workspace / name}"]])
+        file = json.dumps([["openFile", f"vscode-remote://{place}{self.file}"]])
         query = urllib.parse.urlencode({"folder": str(self.workspace), "payload": file})
         self.ask("open", f"{address}/?{query}", WIDTH, HEIGHT)
+
+    def places(self) -> list[str]:
+        folder = self.extensions or extensions(self.installed)
+        return ["--user-data-dir", str(self.data), "--extensions-dir", str(folder)]
+
+    def turn_to(self, name: str, text: str) -> None:
+        """Another file in the same window, which is as new otherwise, and a server that has seen others before."""
+        self.press("Escape", "Escape", CLOSE_ALL)
+
+        def is_empty() -> bool:
+            # Where something was not in the editor that is active.
+            self.ask("click", ".monaco-dialog-box .monaco-button", "Don't Save")
+            seen = self.look()
+            return not seen["editor"] and not any("CodeSage: " in one for one in seen["status"])
+
+        self.until(is_empty, "the editors stay")
+        self.turns += 1
+        self.file = self.write(f"{self.turns}/{name}", text)
+        command = [*self.installed.command, *self.places(), "--reuse-window", str(self.file)]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=300)
+        self.until(lambda: self.look()["tabs"], "no tab")
 
     def close(self) -> None:
         if self.process:
@@ -220,7 +259,7 @@ class VSCode(editor.Editor):
         return [one for one in self.look()["notifications"] if "Not in the catalogue" not in one]
 
     def status(self) -> str:
-        return next((one for one in self.look()["status"] if "CodeSage" in one), "")
+        return next((one for one in self.look()["status"] if re.search(r"\) CodeSage(?!:)", one)), "")
 
     def is_ready(self) -> bool:
         seen = self.look()

@@ -26,12 +26,44 @@ MENU = '[completion]\nmenu = "on"\n'
 FIRST, SECOND = BLOCK.lstrip("\n").split("\n")
 
 
+class Shelf:
+    """The window that the last test has left, for the next one that wants such a window."""
+
+    window: VSCode | None = None
+    #: Its model, and what `codesage.toml` says in it.
+    kind: tuple[str | None, str] = (None, "")
+
+    def clear(self) -> None:
+        if self.window:
+            self.window.close()
+            self.window = None
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    one = Shelf()
+    yield one
+    one.clear()
+
+
 @pytest.fixture
-def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> Iterator[Start]:
-    """Opens a window on a file, with a model (none: the built-in one), and closes it afterwards."""
+def start(
+    installed: Installed,
+    server: Path,
+    models: Path,
+    shelf: Shelf,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Start]:
+    """Opens a file with a model (none: the built-in one), in a window that is there already if there is one such.
+
+    A window of its own has who asks for another program, or other settings of the editor, or is not to leave it
+    (`fresh`).
+    """
     if installed.missing:
         pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
-    started: list[VSCode] = []
+    failed = request.session.testsfailed
+    alone: list[VSCode] = []
 
     def begin(
         name: str,
@@ -41,10 +73,21 @@ def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> I
         program: Path | None = server,
         ready: bool = True,
         look: dict[str, object] | None = None,
+        fresh: bool = False,
     ) -> VSCode:
-        one = VSCode(installed, tmp_path, program, models / f"{model}.gguf" if model else None)
+        fresh = fresh or bool(look) or program != server
+        if shelf.window and shelf.kind == (model, settings) and not fresh:
+            shelf.window.turn_to(name, text)
+            shelf.window.until_ready()
+            return shelf.window
+        shelf.clear()
+        folder = tmp_path_factory.mktemp("window")
+        one = VSCode(installed, folder, program, models / f"{model}.gguf" if model else None)
+        if fresh:
+            alone.append(one)
+        else:
+            shelf.window, shelf.kind = one, (model, settings)
         one.settings |= look or {}
-        started.append(one)
         one.write(name, text)
         if settings:
             one.write("codesage.toml", settings)
@@ -55,8 +98,10 @@ def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> I
         return one
 
     yield begin
-    for one in started:
+    for one in alone:
         one.close()
+    if request.session.testsfailed > failed:
+        shelf.clear()
 
 
 def suggested(start: Start) -> VSCode:
@@ -182,8 +227,7 @@ def test_a_file_with_crlf_keeps_its_line_ends(start: Start) -> None:
     one.has_lines("x = 1", "", OPEN, FIRST, SECOND)
     one.press("Control+KeyS")
     wanted = ("x = 1\n\n" + OPEN + BLOCK).replace("\n", "\r\n").encode()
-    file = one.workspace / "a.py"
-    one.until(lambda: file.read_bytes() == wanted, f"not written as {wanted!r}")
+    one.until(lambda: one.file.read_bytes() == wanted, f"not written as {wanted!r}")
 
 
 @pytest.mark.feature("between brackets")
@@ -196,21 +240,51 @@ def test_what_the_editor_closed_is_not_doubled(start: Start) -> None:
     one.has_lines("x = 1", f"print(y = {VALUE})")
 
 
-@pytest.mark.feature("the built-in model")
-def test_the_built_in_model_suggests(start: Start) -> None:
-    begun = "        self.y = "
-    text = f"class Point:\n    def __init__(self, x, y):\n        self.x = x\n{begun}"
-    one = start("a.py", text, model=None)
-    one.press("Control+End")
+# The server.
 
-    def is_suggested() -> bool:
-        # What is asked for by hand is answered, sure or not.
-        one.press("Alt+Backslash")
-        return bool(one.ghost())
 
-    one.until(is_suggested, "nothing is suggested")
+@pytest.mark.feature("attach")
+def test_the_server_is_attached_by_the_extension_alone(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    assert len(one.server_pids()) == 1
+
+
+@pytest.mark.feature("figures and reasons")
+def test_stats_and_why_are_shown(start: Start) -> None:
+    one = suggested(start)
+    one.command("Why Is Nothing Shown?")
+    one.see_answer("ok.new", "newly generated")
+    one.command("Show Figures")
+    one.see_answer("typeThroughHits")
+
+
+@pytest.mark.feature("problems of codesage.toml are shown")
+def test_a_wrong_setting_is_underlined(start: Start) -> None:
+    one = start("codesage.toml", "[completion]\nmaxToken = 1\n")
+    one.see_in("status", "$(error) $(warning) 0 1")
+
+
+@pytest.mark.feature("restart after the server died")
+def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    (old,) = one.server_pids()
+    os.kill(old, signal.SIGKILL)
+    one.until(lambda: one.server_pids() not in ([], [old]), "no server")
+    one.until_ready()
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
     one.press("Tab")
-    one.until(lambda: len(one.lines()[3]) > len(begun), "nothing is taken")
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.notifications() == []
+
+
+@pytest.mark.feature("restart by command")
+def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
+    one = start("a.py", "x = 1\n")
+    (old,) = one.server_pids()
+    one.command("Restart the Server")
+    one.until(lambda: one.server_pids() and old not in one.server_pids(), "no new server")
+    one.until_ready()
 
 
 # Actions.
@@ -271,7 +345,7 @@ def test_an_edit_keeps_crlf(start: Start) -> None:
     one.has_lines(*AFTER)
     one.press("Control+KeyS")
     wanted = "".join(f"{line}\r\n" for line in AFTER).encode()
-    one.until(lambda: (one.workspace / "a.py").read_bytes() == wanted, "not written")
+    one.until(lambda: one.file.read_bytes() == wanted, "not written")
 
 
 @pytest.mark.feature("an edit is shown first")
@@ -294,6 +368,15 @@ def test_an_explanation_is_shown_and_the_text_stays(start: Start) -> None:
     # The person goes on typing where they were.
     one.type("# ")
     one.until(lambda: one.lines()[0] == f"# {LOOP.splitlines()[0]}", "the focus is gone")
+
+
+@pytest.mark.feature("a refusal is said")
+def test_what_cannot_be_done_is_said(start: Start) -> None:
+    one = start("a.py", LOOP, "prose")
+    one.command("Refactor")
+    one.see_in("notifications", "The change would add")
+    assert len(one.notifications()) == 1
+    assert one.lines() == LOOP.splitlines()
 
 
 @pytest.mark.feature("an explanation is shown as it is written")
@@ -327,13 +410,24 @@ def test_an_action_is_cancelled_where_its_progress_is(start: Start) -> None:
     assert one.lines() == LOOP.splitlines()
 
 
-@pytest.mark.feature("a refusal is said")
-def test_what_cannot_be_done_is_said(start: Start) -> None:
-    one = start("a.py", LOOP, "prose")
-    one.command("Refactor")
-    one.see_in("notifications", "The change would add")
-    assert len(one.notifications()) == 1
-    assert one.lines() == LOOP.splitlines()
+# The built-in model.
+
+
+@pytest.mark.feature("the built-in model")
+def test_the_built_in_model_suggests(start: Start) -> None:
+    begun = "        self.y = "
+    text = f"class Point:\n    def __init__(self, x, y):\n        self.x = x\n{begun}"
+    one = start("a.py", text, model=None)
+    one.press("Control+End")
+
+    def is_suggested() -> bool:
+        # What is asked for by hand is answered, sure or not.
+        one.press("Alt+Backslash")
+        return bool(one.ghost())
+
+    one.until(is_suggested, "nothing is suggested")
+    one.press("Tab")
+    one.until(lambda: len(one.lines()[3]) > len(begun), "nothing is taken")
 
 
 @pytest.mark.feature("an action of the built-in model")
@@ -349,36 +443,30 @@ def test_the_built_in_model_answers_an_action(start: Start) -> None:
     )
 
 
-@pytest.mark.feature("figures and reasons")
-def test_stats_and_why_are_shown(start: Start) -> None:
-    one = suggested(start)
-    one.command("Why Is Nothing Shown?")
-    one.see_answer("ok.new", "newly generated")
-    one.command("Show Figures")
-    one.see_answer("typeThroughHits")
+# The completion menu.
 
 
-# The server.
-
-
-@pytest.mark.feature("attach")
-def test_the_server_is_attached_by_the_extension_alone(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    assert len(one.server_pids()) == 1
-
-
-@pytest.mark.feature("restart after the server died")
-def test_a_server_that_was_killed_is_started_again(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    (old,) = one.server_pids()
-    os.kill(old, signal.SIGKILL)
-    one.until(lambda: one.server_pids() not in ([], [old]), "no server")
-    one.until_ready()
+@pytest.mark.feature("completion menu")
+def test_an_item_of_the_menu_is_inserted(start: Start) -> None:
+    one = start("a.py", "x = 1\n", settings=MENU)
     one.type_at_end("y = ")
-    one.see_ghost(VALUE)
-    one.press("Tab")
+    one.press("Control+Space")
+    one.see_in("menu", VALUE)
+    one.press("Enter")
     one.has_lines("x = 1", f"y = {VALUE}")
-    assert one.notifications() == []
+
+
+@pytest.mark.feature("completion menu, several lines")
+def test_an_item_of_several_lines_is_inserted_whole(start: Start) -> None:
+    one = start("a.py", "x = 1\n\n", settings=MENU)
+    one.type_at_end(OPEN)
+    one.press("Control+Space")
+    one.see_in("menu", "log(prices)")
+    one.press("Enter")
+    one.has_lines("x = 1", "", OPEN, FIRST, SECOND)
+
+
+# In windows of their own.
 
 
 @pytest.mark.feature("a server that dies again and again is given up")
@@ -400,18 +488,9 @@ def test_a_program_that_is_missing_is_told_of_once(start: Start) -> None:
     one.until(lambda: "$(warning)" in one.status(), "the status bar does not tell")
 
 
-@pytest.mark.feature("restart by command")
-def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    (old,) = one.server_pids()
-    one.command("Restart the Server")
-    one.until(lambda: one.server_pids() and old not in one.server_pids(), "no new server")
-    one.until_ready()
-
-
 @pytest.mark.feature("the server ends with the editor")
 def test_the_server_ends_with_the_window(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
+    one = start("a.py", "x = 1\n", fresh=True)
     (pid,) = one.server_pids()
     one.ask("close")
     one.until(lambda: not Path(f"/proc/{pid}").exists(), f"process {pid} lives on")
@@ -419,7 +498,7 @@ def test_the_server_ends_with_the_window(start: Start) -> None:
 
 @pytest.mark.feature("statusline")
 def test_the_status_bar_says_how_it_is_and_has_a_menu(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
+    one = start("a.py", "x = 1\n", fresh=True)
     one.click(".statusbar-item a", "CodeSage")
     one.see_in("quick", "Switch suggestions off")
     one.press("Enter")
@@ -430,10 +509,32 @@ def test_the_status_bar_says_how_it_is_and_has_a_menu(start: Start) -> None:
     one.see_answer("off.disabled")
 
 
-@pytest.mark.feature("problems of codesage.toml are shown")
-def test_a_wrong_setting_is_underlined(start: Start) -> None:
-    one = start("codesage.toml", "[completion]\nmaxToken = 1\n")
-    one.see_in("status", "$(error) $(warning) 0 1")
+@pytest.mark.feature("settings of the editor are taken at once")
+def test_what_is_set_in_the_editor_is_taken_and_what_is_not_set_is_not(start: Start) -> None:
+    # The editor knows a default for each setting, and does not hold it against the file of the workspace.
+    one = start("a.py", "x = 1\n", settings="[completion]\nenabled = false\n", fresh=True)
+    one.type_at_end("y = ")
+    one.command("Why Is Nothing Shown?")
+    one.see_answer("off.disabled")
+    assert not one.ghost()
+    one.settings["codesage.completion.enabled"] = True
+    one.configure()
+
+    def is_asked() -> bool:
+        one.press("Alt+Backslash")
+        return VALUE in one.ghost()
+
+    one.until(is_asked, "the setting is not taken")
+
+
+@pytest.mark.feature("a folder that is not trusted")
+def test_settings_of_a_folder_that_is_not_trusted_are_not_read(start: Start) -> None:
+    trust = "security.workspace.trust"
+    look = {f"{trust}.enabled": True, f"{trust}.startupPrompt": "never", f"{trust}.banner": "never"}
+    one = start("a.py", "x = 1\n", settings="[completion]\nenabled = false\n", look=look)
+    one.see_in("status", "Restricted Mode")
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
 
 
 # As a newcomer.
@@ -502,26 +603,3 @@ def test_a_picture_is_taken(start: Start, request: pytest.FixtureRequest) -> Non
     folder: Path | None = request.config.getoption("--pictures")
     if folder:
         one.ask("picture", str(folder / "vscode" / "ghost-text.png"))
-
-
-# The completion menu.
-
-
-@pytest.mark.feature("completion menu")
-def test_an_item_of_the_menu_is_inserted(start: Start) -> None:
-    one = start("a.py", "x = 1\n", settings=MENU)
-    one.type_at_end("y = ")
-    one.press("Control+Space")
-    one.see_in("menu", VALUE)
-    one.press("Enter")
-    one.has_lines("x = 1", f"y = {VALUE}")
-
-
-@pytest.mark.feature("completion menu, several lines")
-def test_an_item_of_several_lines_is_inserted_whole(start: Start) -> None:
-    one = start("a.py", "x = 1\n\n", settings=MENU)
-    one.type_at_end(OPEN)
-    one.press("Control+Space")
-    one.see_in("menu", "log(prices)")
-    one.press("Enter")
-    one.has_lines("x = 1", "", OPEN, FIRST, SECOND)

@@ -5,7 +5,7 @@
  * asked from the palette, the menu of code actions or a lens. Does *not* know the process: `client` does.
  */
 
-import { basename } from "node:path";
+import { basename, isAbsolute } from "node:path";
 import * as vscode from "vscode";
 import type { Answers } from "./answers";
 import { DOCUMENTS, type Client } from "./client";
@@ -84,10 +84,14 @@ export class Actions {
   /** One of the Markdown files that are actions. */
   async custom(): Promise<void> {
     const editor = here();
-    const folder = editor && vscode.workspace.getWorkspaceFolder(editor.document.uri);
+    if (editor === undefined) {
+      return;
+    }
     const place = vscode.workspace.getConfiguration(SECTION).get<string>("actions.dir", ".codesage/actions");
-    const files = folder
-      ? await vscode.workspace.findFiles(new vscode.RelativePattern(folder, `${place}/*.md`))
+    const folder = vscode.workspace.getWorkspaceFolder(editor.document.uri)?.uri;
+    const base = isAbsolute(place) ? vscode.Uri.file(place) : folder && vscode.Uri.joinPath(folder, place);
+    const files = base
+      ? await vscode.workspace.findFiles(new vscode.RelativePattern(base, "*.md"), null)
       : [];
     const names = files.map((file) => basename(file.path, ".md")).sort();
     if (names.length === 0) {
@@ -111,7 +115,7 @@ export class Actions {
     if (kind === "text") {
       const title = this.titles.get(id) ?? this.asked[0] ?? "Answer";
       this.titles.set(id, title);
-      void this.answers.append(id, title, text);
+      this.answers.append(id, title, text);
     }
   }
 
@@ -132,7 +136,7 @@ export class Actions {
     try {
       const reply = await call();
       if (isReply(reply)) {
-        await this.show(title ?? "Change", reply);
+        this.show(title ?? "Change", reply);
       }
       return reply;
     } catch (error) {
@@ -148,15 +152,15 @@ export class Actions {
     }
   }
 
-  private async show(title: string, reply: Reply): Promise<void> {
+  private show(title: string, reply: Reply): void {
     this.titles.delete(reply.id);
     void vscode.commands.executeCommand("setContext", "codesage.acted", true);
     switch (reply.outcome) {
       case "answer":
-        await this.answers.finish(reply.id, title, reply.markdown ?? reply.message ?? "");
+        this.answers.finish(reply.id, title, reply.markdown ?? reply.message ?? "");
         break;
       case "preview":
-        await this.answers.finish(reply.id, title, reply.markdown ?? reply.message ?? "");
+        this.answers.finish(reply.id, title, reply.markdown ?? reply.message ?? "");
         void this.offer(reply);
         break;
       case "applied":

@@ -1,109 +1,101 @@
 /**
- * Answers to read: Markdown documents beside the code, shown as they are written. The last ones are kept until the window
- * is closed. Does *not* take the focus from the code.
+ * Answers to read: a panel beside the code, which has the newest answer, drawn as it is written.
+ *
+ * VS Code's own preview of Markdown would do, but takes the focus from whoever goes on writing. What a model writes can
+ * do nothing there: it is drawn without scripts, pictures and commands. Does *not* ask for an answer.
  */
 
+import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
+import { escaped, page } from "./page";
 
-const SCHEME = "codesage-answer";
-
-/** Answers that are kept. */
-const KEPT = 20;
-
-/** A preview that is drawn anew for each token would do nothing else. Milliseconds. */
+/** A page that is drawn anew for each token would do nothing else. Milliseconds. */
 const DRAWN_EVERY = 100;
 
-export class Answers implements vscode.TextDocumentContentProvider, vscode.Disposable {
-  private readonly texts = new Map<string, string>();
-  /** The documents of answers that are being written, by the action's id. */
-  private readonly open = new Map<string, vscode.Uri>();
-  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
-  private readonly waiting = new Map<string, NodeJS.Timeout>();
-  private readonly registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
-  private count = 0;
-
-  readonly onDidChange = this.changed.event;
-
-  provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.texts.get(uri.toString()) ?? "This answer is no longer kept.\n";
-  }
+export class Answers implements vscode.Disposable {
+  private panel: vscode.WebviewPanel | undefined;
+  /** The action whose answer is shown, while it is written. */
+  private writing: string | undefined;
+  private text = "";
+  private waiting: NodeJS.Timeout | undefined;
 
   /** Adds to the answer of an action, which is shown from its first word on. */
-  async append(id: string, title: string, text: string): Promise<void> {
-    const known = this.open.get(id);
-    if (known !== undefined) {
-      this.put(known, (this.texts.get(known.toString()) ?? "") + text);
-      return;
+  append(id: string, title: string, text: string): void {
+    if (this.writing === id) {
+      this.text += text;
+      this.waiting ??= setTimeout(() => void this.draw(), DRAWN_EVERY);
+    } else {
+      this.show(title, text);
+      this.writing = id;
     }
-    const uri = this.create(title, text);
-    this.open.set(id, uri);
-    await show(uri);
   }
 
   /** The answer of an action, as it counts. */
-  async finish(id: string, title: string, text: string): Promise<void> {
-    const known = this.open.get(id);
-    this.open.delete(id);
-    if (known === undefined) {
-      await this.show(title, text);
-    } else if (this.texts.get(known.toString()) !== text) {
-      this.put(known, text);
+  finish(id: string, title: string, text: string): void {
+    if (this.writing !== id) {
+      this.show(title, text);
+    } else if (this.text !== text) {
+      this.text = text;
+      void this.draw();
     }
+    this.forget(id);
   }
 
   /** The answer will not go on. */
   forget(id: string): void {
-    this.open.delete(id);
+    if (this.writing === id) {
+      this.writing = undefined;
+    }
   }
 
-  async show(title: string, text: string): Promise<void> {
-    await show(this.create(title, text));
+  show(title: string, text: string): void {
+    this.writing = undefined;
+    this.text = text;
+    const panel = this.opened();
+    panel.title = title;
+    if (!panel.visible) {
+      panel.reveal(undefined, true);
+    }
+    void this.draw();
   }
 
   dispose(): void {
-    for (const timer of this.waiting.values()) {
-      clearTimeout(timer);
-    }
-    this.registration.dispose();
-    this.changed.dispose();
+    clearTimeout(this.waiting);
+    this.panel?.dispose();
   }
 
-  private create(title: string, text: string): vscode.Uri {
-    this.count += 1;
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/${title}.md`, query: `${this.count}` });
-    this.texts.set(uri.toString(), text);
-    for (const oldest of [...this.texts.keys()].slice(0, -KEPT)) {
-      this.texts.delete(oldest);
+  private opened(): vscode.WebviewPanel {
+    if (this.panel === undefined) {
+      const place = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
+      const options = { enableScripts: true, enableFindWidget: true, localResourceRoots: [] };
+      const panel = vscode.window.createWebviewPanel("codesage.answer", "CodeSage", place, options);
+      panel.onDidDispose(() => {
+        this.panel = undefined;
+      });
+      // It says that it is there when it is shown, also when it was hidden meanwhile.
+      panel.webview.onDidReceiveMessage(() => void this.draw());
+      panel.webview.html = page(randomUUID());
+      this.panel = panel;
     }
-    return uri;
+    return this.panel;
   }
 
-  private put(uri: vscode.Uri, text: string): void {
-    const key = uri.toString();
-    this.texts.set(key, text);
-    if (!this.waiting.has(key)) {
-      const draw = (): void => {
-        this.waiting.delete(key);
-        this.changed.fire(uri);
-      };
-      this.waiting.set(key, setTimeout(draw, DRAWN_EVERY));
+  private async draw(): Promise<void> {
+    clearTimeout(this.waiting);
+    this.waiting = undefined;
+    const { text } = this;
+    const html = await drawn(text);
+    if (text === this.text) {
+      await this.panel?.webview.postMessage(html);
     }
   }
 }
 
-async function show(uri: vscode.Uri): Promise<void> {
-  const editor = vscode.window.activeTextEditor;
+/** By the extension that comes with VS Code and draws Markdown; where that is switched off, as it stands. */
+async function drawn(markdown: string): Promise<string> {
   try {
-    await vscode.commands.executeCommand("markdown.showPreviewToSide", uri);
-    if (editor?.viewColumn !== undefined) {
-      // The preview has taken the focus, and the person is writing.
-      const { document, viewColumn, selection } = editor;
-      await vscode.window.showTextDocument(document, { viewColumn, selection });
-    }
+    return await vscode.commands.executeCommand<string>("markdown.api.render", markdown);
   } catch {
-    // The extension that comes with VS Code and draws Markdown may be switched off.
-    const document = await vscode.workspace.openTextDocument(uri);
-    const viewColumn = vscode.ViewColumn.Beside;
-    await vscode.window.showTextDocument(document, { viewColumn, preserveFocus: true, preview: true });
+    return `<pre>${escaped(markdown)}</pre>`;
   }
 }

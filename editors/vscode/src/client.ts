@@ -72,7 +72,7 @@ export class Client implements vscode.Disposable {
   private retry: NodeJS.Timeout | undefined;
   /** Settles when all that was stopped is gone: two servers at once would register the same commands. */
   private stopped: Promise<unknown> = Promise.resolve();
-  /** Which restart is the newest; the others give way to it. */
+  /** How often it was stopped: whoever was about to start it before that gives way. */
   private turn = 0;
 
   constructor(
@@ -127,6 +127,7 @@ export class Client implements vscode.Disposable {
   }
 
   async stop(): Promise<void> {
+    this.turn += 1;
     clearTimeout(this.retry);
     const running = this.current;
     this.current = undefined;
@@ -136,9 +137,9 @@ export class Client implements vscode.Disposable {
   }
 
   async restart(): Promise<void> {
-    this.turn += 1;
+    const stopping = this.stop();
     const turn = this.turn;
-    await this.stop();
+    await stopping;
     if (turn === this.turn) {
       this.deaths.forget();
       await this.start();
@@ -289,7 +290,14 @@ export class Client implements vscode.Disposable {
       return;
     }
     this.log.warn(`the server is gone (${why}); it is started again in ${wait} ms`);
-    this.retry = setTimeout(() => void this.stopped.then(() => this.start()), wait);
+    const turn = this.turn;
+    const again = async (): Promise<void> => {
+      await this.stopped;
+      if (turn === this.turn) {
+        await this.start();
+      }
+    };
+    this.retry = setTimeout(() => void again(), wait);
   }
 }
 

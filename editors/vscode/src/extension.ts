@@ -13,7 +13,7 @@ import { StatusItem } from "./status";
 
 let client: Client | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+export function activate(context: vscode.ExtensionContext): void {
   const answers = new Answers();
   const server: Client = new Client(context.extension, {
     state: (state) => {
@@ -61,9 +61,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     toggle: () => toggle(server, status),
     toggleLanguage: () => toggleLanguage(server),
     snooze: () => snooze(server, status),
-    why: async () =>
-      answers.show("Why", why(questions(await server.execute(`${SECTION}.why`, { limit: 30 })))),
-    stats: async () => answers.show("Figures", stats(await server.stats())),
+    why: async () => {
+      answers.show("Why", why(questions(await server.execute(`${SECTION}.why`, { limit: 30 }))));
+    },
+    stats: async () => {
+      answers.show("Figures", stats(await server.stats()));
+    },
     menu: () => showMenu(status.line, server.running, status.isOff),
     chooseModel: () => choose("model.path", "Choose a model", { "GGUF models": ["gguf"] }),
     chooseProgram: () => choose("server.path", "Choose the program `codesage`"),
@@ -91,7 +94,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       }
     }),
   );
-  await server.start();
+  // Not waited for: a server that hangs must not keep the commands away.
+  void server.start();
 }
 
 export async function deactivate(): Promise<void> {

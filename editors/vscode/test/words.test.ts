@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Deaths } from "../src/deaths";
 import { choices, remember } from "../src/history";
+import { escaped, page } from "../src/page";
 import { problems } from "../src/problems";
 import { counter, isReply, questions } from "../src/protocol";
 import { stats, why } from "../src/report";
@@ -87,6 +88,13 @@ test("figures as tables", () => {
     assert.ok(text.includes(line), `${line} in ${text}`);
   }
   assert.match(stats(undefined), /Figures/);
+});
+
+test("the page of answers runs one script", () => {
+  const text = page("n0nce");
+  assert.equal(text.match(/<script/g)?.length, 1);
+  assert.ok(text.includes("script-src 'nonce-n0nce'") && text.includes("default-src 'none'"), text);
+  assert.equal(escaped("a < b && c > d"), "a &lt; b &amp;&amp; c &gt; d");
 });
 
 test("the status bar", () => {
