@@ -209,6 +209,7 @@ class VSCode(editor.Editor):
         return workbench(self.installed).ask(method, *arguments)
 
     def look(self) -> dict[str, list[str]]:
+        """What is seen; by the names that `workbench.mjs` gives it."""
         return self.ask("look")  # type: ignore[return-value]
 
     def log(self) -> str:
@@ -244,7 +245,12 @@ class VSCode(editor.Editor):
         self.until(lambda: not self.ghost(), "the ghost text stays")
 
     def see_in(self, place: str, text: str) -> None:
-        self.until(lambda: any(text in one for one in self.look()[place]), f"no {text!r} among {place}")
+
+        def is_there() -> bool:
+            found = self.look()[place]
+            return text in found if isinstance(found, str) else any(text in one for one in found)
+
+        self.until(is_there, f"no {text!r} among {place}")
 
     def see_answer(self, *texts: str) -> None:
         """In the document beside the code."""

@@ -84,7 +84,7 @@ function seen() {
   // "$(sync) word", as extensions write it.
   const withIcons = (item) => {
     const icons = [...item.querySelectorAll(".codicon")].map((node) => /codicon-([a-z-]+)/.exec(node.className)?.[1]);
-    return [...icons.map((name) => `$(${name})`), plain(item.textContent).trim()].join(" ");
+    return [...icons.map((name) => `$(${name})`), plain(item.textContent).replace(/\s+/g, " ").trim()].join(" ");
   };
   const editor = document.querySelector(".editor-group-container .monaco-editor[role='code']");
   const lines = [];
@@ -112,6 +112,7 @@ function seen() {
     status: [...document.querySelectorAll(".statusbar-item")].map(withIcons),
     notifications: texts(".notification-list-item"),
     quick: texts(".quick-input-widget:not([style*='display: none']) .quick-input-list .monaco-list-row"),
+    prompt: document.querySelector(".quick-input-widget:not([style*='display: none']) input.input")?.placeholder ?? "",
     menu: texts(".suggest-widget.visible .monaco-list-row"),
     actions: texts(".action-widget .monaco-list-row"),
     lenses: texts(".codelens-decoration"),

@@ -53,8 +53,15 @@ interface Running {
   process?: ChildProcess;
 }
 
-/** In a folder that is not trusted the server is not told of any folder, and so reads no settings and no actions there. */
+/**
+ * In a folder that is not trusted the server is not told of any folder, and so reads no settings and no actions there.
+ * What goes wrong is written to the log; what a person should know, `lost` says once.
+ */
 class ServerClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+
   protected override fillInitializeParams(params: InitializeParams): void {
     super.fillInitializeParams(params);
     if (!vscode.workspace.isTrusted) {

@@ -17,7 +17,10 @@ export async function ask(memory: vscode.Memento, prompt: string): Promise<strin
   pick.onDidChangeValue(offer);
   const words = await new Promise<string | undefined>((resolve) => {
     pick.onDidAccept(() => {
-      resolve(pick.activeItems[0]?.label ?? pick.value.trim());
+      const typed = pick.value.trim();
+      const chosen = pick.activeItems[0]?.label;
+      // Whoever types fast is ahead of the list, where something else is still marked.
+      resolve(chosen !== undefined && choices(history, typed).includes(chosen) ? chosen : typed);
       pick.hide();
     });
     pick.onDidHide(() => {
