@@ -217,9 +217,11 @@ class VSCode(editor.Editor):
         seen = json.dumps(self.look(), indent=1, ensure_ascii=False) if self.process else ""
         return f"{seen}\n{(self.folder / 'code-server.log').read_text()[-2000:]}"
 
-    def until(self, condition: object, what: str = "it did not happen", within: float = WITHIN) -> object:
+    def until(
+        self, condition: object, what: str = "it did not happen", within: float = WITHIN, every: float = 0.1
+    ) -> object:
         assert callable(condition)
-        return wait_until(condition, lambda: f"{what}:\n{self.log()}", within, 0.1)
+        return wait_until(condition, lambda: f"{what}:\n{self.log()}", within, every)
 
     def lines(self) -> list[str]:
         """As Neovim has them: a line feed at the end begins no line."""

@@ -41,7 +41,7 @@ export function activate(context: vscode.ExtensionContext): void {
     const found = server.program();
     return "path" in found ? found.path : undefined;
   };
-  const files = new SettingsFiles(program, () => void server.execute(`${SECTION}.reload`, {}));
+  const files = new SettingsFiles(program, () => void actions.decide("reload"));
   context.subscriptions.push(server, answers, status, files);
 
   const commands: Record<string, () => unknown> = {
