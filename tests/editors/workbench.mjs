@@ -60,9 +60,11 @@ const methods = {
     }
     return false;
   },
-  async picture(path) {
-    await page.setViewport({ ...page.viewport(), deviceScaleFactor: 2 });
-    await page.screenshot({ path });
+  // Of the upper part of the window.
+  async picture(path, height) {
+    const viewport = page.viewport();
+    await page.setViewport({ ...viewport, deviceScaleFactor: 2 });
+    await page.screenshot({ path, clip: { x: 0, y: 0, width: viewport.width, height: height ?? viewport.height } });
   },
   // What is seen in the editor that has the focus, or had it last, and round it.
   look: () => page?.evaluate(seen),
