@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -570,8 +571,9 @@ def test_the_recipe_is_all_it_takes(installed: Installed, server: Path, models: 
     code.write_text(f"#!/bin/sh\nexec '{installed.command[0]}' '{installed.command[1]}' {places} \"$@\"\n")
     code.chmod(0o755)
     # Where this machine gets its packages from is no part of the recipe.
-    registry = {name: value for name, value in os.environ.items() if name.lower().startswith("npm_config_")}
-    settings = {"NPM_CONFIG_USERCONFIG": os.path.expanduser("~/.npmrc"), **registry}
+    network = re.compile(r"npm_config_.*|.*_proxy|NODE_EXTRA_CA_CERTS", re.IGNORECASE)
+    settings = {"NPM_CONFIG_USERCONFIG": os.path.expanduser("~/.npmrc")}
+    settings |= {name: value for name, value in os.environ.items() if network.fullmatch(name)}
     script = "set -e\n" + recipe("editors/vscode/README.md", "extension")
     done = subprocess.run(
         ["sh", "-c", script], env=one.environment | settings, capture_output=True, text=True, check=False, timeout=600
