@@ -1,6 +1,6 @@
 //! The README says what the program does: tables made from the code, and files that exist.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test readme` writes the tables.
+//! `UPDATE_EXPECT=1 cargo test --test readme` writes the tables, and the schema of which VS Code's settings are made.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,6 +60,18 @@ fn tables_are_those_of_the_code() {
     }
     check_section("columns", &columns);
     check_section("models", &catalog::markdown());
+}
+
+/// The settings of VS Code's extension are made from it; its own tests compare the two (`npm run settings`).
+#[test]
+fn the_extension_has_the_schema() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/vscode/schema.json");
+    let schema = format!("{:#}\n", key::schema());
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(place, schema).unwrap();
+    } else {
+        assert_eq!(fs::read_to_string(place).unwrap(), schema, "in editors/vscode: npm run settings");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ unpacks it. Versions are asked for, never pinned.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -73,6 +74,7 @@ def editors() -> list[Installed]:
         *_emacs(_system("Emacs (system)", "emacs", "emacs"), Path("/usr/share/emacs/site-lisp/elpa")),
         *_emacs(_unpacked_emacs(), UNPACKED / "emacs-current" / "usr" / "share" / "emacs" / "site-lisp" / "elpa-src"),
         _unpacked("Helix (current)", "helix", "helix-current", "hx", "../lib/hx/runtime", "HELIX_RUNTIME"),
+        _vscode(),
     ]
 
 
@@ -111,6 +113,31 @@ def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environm
         return Installed(name, family, tier, missing=f"`{' '.join(command)} --version` says no version")
     version = number.group(1) + (f".{patches.group(1)}" if patches and family == "vim" else "")
     return Installed(name, family, tier, command, environment, version)
+
+
+def _vscode() -> Installed:
+    """VS Code's workbench as code-server serves it, with a browser to look at it."""
+    name, family, tier = "VS Code (code-server)", "vscode", 3
+    prefix = UNPACKED / "vscode"
+    program = prefix / "server" / "node_modules" / "code-server"
+    node = prefix / "node" / "node_modules" / ".bin" / "node"
+    manifest = program / "lib" / "vscode" / "package.json"
+    if not manifest.is_file() or not (prefix / "driver" / "node_modules" / "puppeteer-core").is_dir():
+        return Installed(name, family, tier, missing=f"{prefix} is not there; tests/editors/get-vscode.sh gets it")
+    version = json.loads(manifest.read_text())["version"]
+    command = (str(node), str(program / "out" / "node" / "entry.js"))
+    found = Installed(name, family, tier, command, version=version)
+    if browser() is None:
+        return replace(found, missing="no Chromium on the PATH; apt-get install chromium-headless-shell")
+    if not (REPOSITORY / "editors" / "vscode" / "node_modules").is_dir():
+        return replace(found, missing="editors/vscode has no node_modules; tests/editors/get-vscode.sh gets them")
+    return found
+
+
+def browser() -> str | None:
+    """A Chromium: `CODESAGE_BROWSER`, or one on the PATH."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("CODESAGE_BROWSER") or next(filter(None, map(shutil.which, names)), None)
 
 
 def _with_vim_lsp(vim: Installed) -> Installed:

@@ -1,0 +1,153 @@
+/** What VS Code starts: the parts, put together. Does *not* do anything that a part could. */
+
+import * as vscode from "vscode";
+import { Actions } from "./actions";
+import { Answers } from "./answers";
+import { Client } from "./client";
+import { showMenu } from "./menu";
+import { questions } from "./protocol";
+import { stats, why } from "./report";
+import { SECTION } from "./settings";
+import { SettingsFiles } from "./settingsFile";
+import { StatusItem } from "./status";
+
+let client: Client | undefined;
+
+export function activate(context: vscode.ExtensionContext): void {
+  const answers = new Answers();
+  const server: Client = new Client(context.extension, {
+    state: (state) => {
+      status.server(state);
+      if (state !== "running") {
+        actions.clear();
+      }
+    },
+    status: (now) => {
+      status.status(now);
+    },
+    piece: (piece) => {
+      actions.piece(piece);
+    },
+    suggested: () => {
+      status.wrote();
+      void vscode.commands.executeCommand("setContext", "codesage.suggested", true);
+    },
+    command: (command, call) => actions.settle(command, call),
+  });
+  client = server;
+  const status = new StatusItem(() => server.stats());
+  const actions = new Actions(server, answers, context.globalState);
+  const program = (): string | undefined => {
+    const found = server.program();
+    return "path" in found ? found.path : undefined;
+  };
+  const files = new SettingsFiles(program, () => void actions.decide("reload"));
+  context.subscriptions.push(server, answers, status, files);
+
+  const commands: Record<string, () => unknown> = {
+    refactor: () => actions.run("refactor"),
+    explain: () => actions.run("explain"),
+    unitTest: () => actions.run("unitTest"),
+    document: () => actions.run("document"),
+    fix: () => actions.fix(),
+    review: () => actions.run("review"),
+    clearReview: () => actions.decide("review", { clear: true }),
+    edit: () => actions.edit(),
+    custom: () => actions.custom(),
+    cancel: () => actions.cancel(),
+    undo: () => actions.decide("undo"),
+    applyChange: () => actions.decide("applyPreview"),
+    discardChange: () => actions.decide("discardPreview"),
+    toggle: () => toggle(server, status),
+    toggleLanguage: () => toggleLanguage(server),
+    snooze: () => snooze(server, status),
+    why: async () => {
+      answers.show("Why", why(questions(await server.execute(`${SECTION}.why`, { limit: 30 }))));
+    },
+    stats: async () => {
+      answers.show("Figures", stats(await server.stats()));
+    },
+    menu: () => showMenu(status.line, server.running, status.isOff),
+    chooseModel: () => choose("model.path", "Choose a model", { "GGUF models": ["gguf"] }),
+    chooseProgram: () => choose("server.path", "Choose the program `codesage`"),
+    restart: () => server.restart(),
+    showLog: () => {
+      server.log.show();
+    },
+    walkthrough: () =>
+      vscode.commands.executeCommand("workbench.action.openWalkthrough", `${context.extension.id}#start`),
+  };
+  for (const [name, run] of Object.entries(commands)) {
+    context.subscriptions.push(vscode.commands.registerCommand(`${SECTION}.action.${name}`, run));
+  }
+  context.subscriptions.push(
+    vscode.window.onDidChangeActiveTextEditor((editor) => {
+      server.focus(editor);
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void server.restart()),
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      // The server reads these once, at its start.
+      if (["server.path", "model"].some((name) => change.affectsConfiguration(`${SECTION}.${name}`))) {
+        void server.restart();
+      } else if (change.affectsConfiguration(SECTION)) {
+        server.configure();
+      }
+    }),
+  );
+  // Not waited for: a server that hangs must not keep the commands away.
+  void server.start();
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.stop();
+  client = undefined;
+}
+
+async function toggle(server: Client, status: StatusItem): Promise<void> {
+  const answer = (await server.execute(`${SECTION}.toggle`, {})) as { enabled?: unknown } | undefined;
+  if (typeof answer?.enabled === "boolean") {
+    status.off(!answer.enabled);
+    say(answer.enabled ? "Suggestions are on." : "Suggestions are off.");
+  }
+}
+
+async function toggleLanguage(server: Client): Promise<void> {
+  const language = vscode.window.activeTextEditor?.document.languageId;
+  if (language !== undefined) {
+    const answer = (await server.execute(`${SECTION}.toggle`, { language })) as
+      { enabled?: unknown } | undefined;
+    say(`Suggestions in ${language} are ${answer?.enabled === true ? "on" : "off"}.`);
+  }
+}
+
+async function snooze(server: Client, status: StatusItem): Promise<void> {
+  const times = [
+    { label: "5 minutes", seconds: 300 },
+    { label: "30 minutes", seconds: 1_800 },
+    { label: "2 hours", seconds: 7_200 },
+    { label: "no longer", seconds: 0 },
+  ];
+  const chosen = await vscode.window.showQuickPick(times, { placeHolder: "No suggestions for" });
+  if (chosen !== undefined) {
+    await server.execute(`${SECTION}.snooze`, { seconds: chosen.seconds });
+    status.snooze(chosen.seconds);
+  }
+}
+
+/** Puts a file into a setting of this machine. */
+async function choose(key: string, title: string, filters?: Record<string, string[]>): Promise<void> {
+  const chosen = await vscode.window.showOpenDialog({
+    title,
+    openLabel: "Choose",
+    ...(filters && { filters }),
+  });
+  const path = chosen?.[0]?.fsPath;
+  if (path !== undefined) {
+    const target = vscode.ConfigurationTarget.Global;
+    await vscode.workspace.getConfiguration(SECTION).update(key, path, target);
+  }
+}
+
+function say(text: string): void {
+  vscode.window.setStatusBarMessage(`CodeSage: ${text}`, 6_000);
+}

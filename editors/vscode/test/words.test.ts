@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Deaths } from "../src/deaths";
+import { choices, remember } from "../src/history";
+import { escaped, page } from "../src/page";
+import { problems } from "../src/problems";
+import { counter, isReply, questions } from "../src/protocol";
+import { stats, why } from "../src/report";
+import { shown, type Situation } from "../src/statusText";
+
+test("a server that dies is waited for longer each time, and not for ever", () => {
+  const deaths = new Deaths();
+  const waits = [0, 1, 2, 3, 4].map((at) => deaths.next(at * 1_000));
+  assert.deepEqual(waits, [200, 1_000, 4_000, 15_000, undefined]);
+  // Those of long ago count no more.
+  assert.equal(deaths.next(1_000_000), 200);
+  assert.equal(deaths.next(1_000_001), 1_000);
+  deaths.forget();
+  assert.equal(deaths.next(1_000_002), 200);
+});
+
+test("what was asked for before", () => {
+  assert.deepEqual(remember(["b", "a"], "c"), ["c", "b", "a"]);
+  assert.deepEqual(remember(["b", "a"], "a"), ["a", "b"]);
+  assert.equal(remember(Array.from({ length: 99 }, String), "x").length, 30);
+
+  const history = ["use sum", "Sum it", "rename"];
+  assert.deepEqual(choices(history, ""), history);
+  assert.deepEqual(choices(history, "sum"), ["sum", "use sum", "Sum it"]);
+  assert.deepEqual(choices(history, " rename "), ["rename"]);
+  assert.deepEqual(choices([], "x"), ["x"]);
+});
+
+test("problems of a settings file", () => {
+  const printed =
+    '/w/codesage.toml:2: `a`: expected a number, found: "x"\r\n/w/codesage.toml: not read\n/w/other.toml:1: no\ncodesage: 2 problems\n';
+  assert.deepEqual(problems(printed, "/w/codesage.toml"), [
+    { line: 1, message: '`a`: expected a number, found: "x"' },
+    { line: 0, message: "not read" },
+  ]);
+  assert.deepEqual(problems("C:\\w\\codesage.toml:0: no", "C:\\w\\codesage.toml"), [
+    { line: 0, message: "no" },
+  ]);
+  assert.deepEqual(problems("", "/w/codesage.toml"), []);
+});
+
+test("what the server answers is looked at", () => {
+  const replies: [unknown, boolean][] = [
+    [{ id: "a", outcome: "applied" }, true],
+    [{ id: "a", outcome: "eaten" }, false],
+    [{ outcome: "applied" }, false],
+    [{ cancelled: 1 }, false],
+    [null, false],
+    [[], false],
+  ];
+  for (const [value, expected] of replies) {
+    assert.equal(isReply(value), expected, JSON.stringify(value));
+  }
+  assert.deepEqual(questions({ records: [{ code: "a" }, 7, { id: "x" }] }), [{ code: "a" }]);
+  assert.deepEqual(questions(null), []);
+  assert.equal(counter({ a: { b: 2 } }, "a.b"), 2);
+  assert.equal(counter({ a: { b: "2" } }, "a.b"), undefined);
+  assert.equal(counter(undefined, "a.b"), undefined);
+});
+
+test("reasons as a table", () => {
+  assert.match(why([]), /Nothing was asked yet/);
+  const text = why([
+    { uri: "file:///w/a%20b.py", code: "ok.new", detail: "newly | generated", ms: 12.4, text: "a\n  b|c" },
+    { uri: "file:///w/100%.py", code: "drop.short" },
+  ]);
+  assert.ok(text.includes("| `ok.new` | a b.py | 12 ms | newly \\| generated | `` a⏎  b\\|c `` |"), text);
+  assert.ok(text.includes("| `drop.short` | 100%.py |  |  |  |"), text);
+});
+
+test("figures as tables", () => {
+  const text = stats({
+    engine: { tokens: 1_234_567, speed: { read: 1.234 } },
+    model: { name: "x", error: null },
+  });
+  for (const line of [
+    "## engine",
+    "| tokens | 1,234,567 |",
+    "| speed.read | 1.23 |",
+    "| name | x |",
+    "| error | – |",
+  ]) {
+    assert.ok(text.includes(line), `${line} in ${text}`);
+  }
+  assert.match(stats(undefined), /Figures/);
+});
+
+test("the page of answers runs one script", () => {
+  const text = page("n0nce");
+  assert.equal(text.match(/<script/g)?.length, 1);
+  assert.ok(text.includes("script-src 'nonce-n0nce'") && text.includes("default-src 'none'"), text);
+  assert.equal(escaped("a < b && c > d"), "a &lt; b &amp;&amp; c &gt; d");
+});
+
+test("the status bar", () => {
+  const status = (kind: "Normal" | "Error" | "Inactive", busy: boolean) => ({ kind, busy, message: "m" });
+  const cases: [Situation, string, string][] = [
+    [{ server: "starting", off: false }, "$(loading~spin) CodeSage", "none"],
+    [{ server: "dead", off: false }, "$(error) CodeSage", "error"],
+    [{ server: "missing", off: false }, "$(warning) CodeSage", "warning"],
+    [{ server: "running", off: false }, "$(sparkle) CodeSage", "none"],
+    [{ server: "running", off: true }, "$(circle-slash) CodeSage", "none"],
+    [{ server: "running", off: false, perSecond: 31.6 }, "$(sparkle) CodeSage 32 t/s", "none"],
+    [{ server: "running", off: false, perSecond: 0 }, "$(sparkle) CodeSage", "none"],
+    [{ server: "running", off: false, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
+    [{ server: "running", off: true, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
+    [{ server: "running", off: true, status: status("Error", false) }, "$(warning) CodeSage", "error"],
+    [{ server: "running", off: false, status: status("Inactive", false) }, "$(warning) CodeSage", "warning"],
+  ];
+  for (const [now, text, severity] of cases) {
+    assert.deepEqual([shown(now).text, shown(now).severity], [text, severity], JSON.stringify(now));
+  }
+});
