@@ -219,7 +219,10 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
 /// Starts the model that the settings name; returns at once. The only place where an engine is made.
 #[cfg(feature = "llama")]
 fn backend(settings: &Settings) -> Arc<dyn Backend> {
-    use crate::engine::llama::{LlamaEngine, Options, Source};
+    use crate::assist::journal;
+    use crate::config::KvCache;
+    use crate::engine::llama::{Keep, LlamaEngine, Options, Patience, Source};
+    use crate::models::builtin;
 
     let model = &settings.model;
     let source = match &model.path {
@@ -231,6 +234,14 @@ fn backend(settings: &Settings) -> Arc<dyn Backend> {
         gpu_layers: model.gpu_layers,
         context_tokens: model.context_tokens,
         without_healing: !settings.parts.has(Part::Healing),
+        // What was read outside any project is nobody's to come back to.
+        keep: settings
+            .root
+            .clone()
+            .filter(|_| model.kv_cache == KvCache::Disk)
+            .map(|project| Keep { folder: builtin::cache_dir().join("kv"), project }),
+        state: journal::state_dir(),
+        patience: Patience::default(),
     };
     LlamaEngine::start(source, options)
 }

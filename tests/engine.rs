@@ -5,6 +5,12 @@
 
 #[path = "support/gguf.rs"]
 mod gguf;
+#[path = "engine/keep.rs"]
+mod keep;
+#[path = "engine/memory.rs"]
+mod memory;
+#[path = "support/other_memory.rs"]
+mod other_memory;
 #[path = "support/tiny_model.rs"]
 mod tiny_model;
 
