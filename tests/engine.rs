@@ -120,6 +120,20 @@ async fn collect(mut generation: Generation) -> (String, Result<(Stop, Usage), E
     }
 }
 
+/// A prompt that is read in other portions is rounded otherwise, so that the probabilities differ a little, and where
+/// two tokens are as likely either may be taken; what comes behind that is another text. A state that is off by a token
+/// differs by far more.
+fn same(what: &str, one: &[Piece], other: &[Piece]) {
+    assert_eq!(one.len(), other.len(), "{what}: {one:?} and {other:?}");
+    for (place, (one, other)) in one.iter().zip(other).enumerate() {
+        let difference = (one.log_probability - other.log_probability).abs();
+        assert!(difference < 0.05, "{what}: {one:?} and {other:?} at {place}");
+        if one.text != other.text {
+            break;
+        }
+    }
+}
+
 async fn complete(engine: &LlamaEngine, prompt: Fill, max_tokens: u32) -> (String, Stop, Usage) {
     let (text, end) = collect(engine.generate(request(prompt, Lane::Completion, max_tokens))).await;
     let (stop, usage) = end.expect("no error");
@@ -417,16 +431,7 @@ async fn an_action_goes_on_beside_completions_without_a_pause() {
         }
         assert!(began.elapsed() < DEADLINE, "the action never ends");
     };
-    // A prompt that is read in other chunks is rounded otherwise, and where two tokens are as likely either may be taken;
-    // what comes behind that is another text.
-    assert_eq!(disturbed.len(), expected.len());
-    for (place, (one, other)) in disturbed.iter().zip(&expected).enumerate() {
-        if (&one.text, one.tokens) != (&other.text, other.tokens) {
-            let difference = (one.log_probability - other.log_probability).abs();
-            assert!(difference < 0.01, "{one:?} and {other:?} at {place} of {expected:?}");
-            break;
-        }
-    }
+    same("disturbed", &disturbed, &expected);
     assert!(completions >= 5, "{completions} completions disturb nothing");
 }
 

@@ -132,8 +132,8 @@ mod tests {
     /// and what is chosen.
     #[test]
     fn threads_are_chosen_by_what_they_gain() {
-        type Times = fn(u32) -> (f64, f64);
-        let cases: [(&str, u32, Times, &[u32], (u32, u32)); 7] = [
+        type Case = (&'static str, u32, fn(u32) -> (f64, f64), &'static [u32], (u32, u32));
+        let cases: [Case; 7] = [
             ("one core", 1, |_| (1.0, 1.0), &[], (1, 1)),
             ("two cores", 2, |n| (20.0, 100.0 / f64::from(n)), &[1, 2], (1, 2)),
             ("a second thread that gains little", 2, |n| (20.0 - f64::from(n) * 0.5, 100.0), &[1, 2], (1, 1)),

@@ -5,7 +5,7 @@ use std::fs;
 
 use codesage::engine::llama::{Keep, Patience};
 
-use super::memory::{ask, same};
+use super::memory::ask;
 use super::*;
 
 /// A model on disk, and a folder to keep what it has read.

@@ -51,19 +51,6 @@ impl Case {
     }
 }
 
-/// A prompt that is read in other portions is rounded otherwise, so that the probabilities differ a little, and where
-/// two tokens are as likely either may be taken; what comes behind that is another text.
-pub fn same(what: &str, one: &[Piece], other: &[Piece]) {
-    assert_eq!(one.len(), other.len(), "{what}: {one:?} and {other:?}");
-    for (place, (one, other)) in one.iter().zip(other).enumerate() {
-        let difference = (one.log_probability - other.log_probability).abs();
-        assert!(difference < 0.02, "{what}: {one:?} and {other:?} at {place}");
-        if one.text != other.text {
-            break;
-        }
-    }
-}
-
 /// A place in the code with so much of a line typed.
 fn place(typed: &str) -> Fill {
     fill(&CODE[..HEAD], typed, &CODE[HEAD + 300..HEAD + 420])

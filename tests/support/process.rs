@@ -48,7 +48,7 @@ impl Process {
         command.arg("lsp").args(["--log-level", "trace"]);
         command
             .env("XDG_CONFIG_HOME", "/nonexistent")
-            .env("CODESAGE_STATE", "/nonexistent")
+            .env("CODESAGE_STATE", "/dev/null/nowhere")
             .envs(environment.iter().copied())
             .stderr(Stdio::null());
         if let Some(model) = model {

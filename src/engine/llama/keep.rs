@@ -5,6 +5,7 @@
 //! written where the person asked for it, and only that person can read it. It is written whole or not at all, on a
 //! thread of its own, and never touched by a damaged or foreign file. What is in it, `snapshot` knows.
 
+use std::cmp::Reverse;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -167,7 +168,7 @@ fn make_room(folder: &Path, newest: &Path) -> io::Result<()> {
         }
     }
     // The newest first.
-    files.sort_by(|a, b| (a.0, std::cmp::Reverse(a.1)).cmp(&(b.0, std::cmp::Reverse(b.1))));
+    files.sort_by_key(|(is_old, modified, ..)| (*is_old, Reverse(*modified)));
     let mut total = 0;
     for (is_old, _, length, path) in files {
         total += length;

@@ -30,6 +30,8 @@ use crate::models::{builtin, gguf, hardware};
 const USUAL_CONTEXT: u32 = 4096;
 /// What a cancelled load says.
 pub const CANCELLED: &str = "loading the model was cancelled";
+/// Whether this build can use a GPU.
+const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
 /// The least a context is worth having for.
 const LEAST_CONTEXT: u32 = 128;
 /// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
@@ -76,7 +78,14 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
     fit.shrink_to(&path, &header, hardware::available_memory())?;
 
     let backend = backend()?;
-    let model = load_file(shared, backend, &path, fit.gpu_layers)?;
+    let model = match load_file(shared, backend, &path, fit.gpu_layers) {
+        Err(why) if fit.gpu_layers > 0 && why != CANCELLED => {
+            tracing::warn!("{why}; trying the processor alone");
+            fit.gpu_layers = 0;
+            load_file(shared, backend, &path, 0)?
+        }
+        loaded => loaded?,
+    };
     let row = catalog::spelling(&header);
     let vocabulary = Arc::new(Vocabulary::new(model.clone(), &row.ends));
     let spelling = Spelling { chat: chat(&header).map(Arc::new), ..spelling(&row, &model) };
@@ -161,7 +170,11 @@ fn load_file(
     let progress = shared.clone();
     // NB: read, not mapped. A mapped file that somebody shortens ends the process (SIGBUS), and what llama.cpp repacks
     // for the processor would lie in memory twice.
-    let params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
+    let mut params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
+    if OFFLOADS && gpu_layers == 0 {
+        // Without layers on it llama.cpp would still use a GPU for the cache and for large products.
+        params = params.with_devices(&[]).map_err(|error| format!("llama.cpp: {error}"))?;
+    }
     let params = params.with_progress_callback(move |fraction| {
         // NB: nothing here may panic: a panic in this callback aborts. A change below a percent is not worth a wake-up.
         progress.state.send_if_modified(|state| match state {
@@ -177,10 +190,6 @@ fn load_file(
     match LlamaModel::load_from_file(backend, path, &params) {
         Ok(model) => Ok(Arc::new(model)),
         Err(_) if shared.cancel_load.load(Ordering::SeqCst) => Err(CANCELLED.into()),
-        Err(_) if gpu_layers > 0 => {
-            tracing::warn!("the model did not load on the GPU; trying the processor");
-            load_file(shared, backend, path, 0)
-        }
         Err(error) => Err(format!("{}: llama.cpp could not load it ({error}); see the log", path.display())),
     }
 }
@@ -208,7 +217,6 @@ impl Fit {
         let batch_threads = threads.unwrap_or_else(hardware::compute_threads);
         let single_threads =
             threads.unwrap_or(if small { 1 } else { batch_threads.saturating_sub(1).max(1) });
-        let offloads = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
         Ok(Self {
             context,
             shape: Shape {
@@ -218,7 +226,7 @@ impl Fit {
                 batch_threads: batch_threads as i32,
                 window: header.sliding_window,
             },
-            gpu_layers: if offloads { options.gpu_layers.unwrap_or(999) } else { 0 },
+            gpu_layers: if OFFLOADS { options.gpu_layers.unwrap_or(999) } else { 0 },
         })
     }
 

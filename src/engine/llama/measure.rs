@@ -125,6 +125,13 @@ impl Lab<'_> {
         let mut shortest = |tokens: usize, times: usize| {
             (0..times).try_fold(f64::INFINITY, |least, _| Some(seconds(tokens)?.min(least)))
         };
-        Some(Sample { single: shortest(1, TIMES)?, batch: shortest(BATCH, TIMES - 1)? })
+        let single = shortest(1, TIMES)?;
+        // A batch takes longer than a token: one that would end too late is not begun.
+        if until.is_some_and(|until| {
+            Instant::now() + Duration::from_secs_f64(single * BATCH as f64 / 2.0) > until
+        }) {
+            return None;
+        }
+        Some(Sample { single, batch: shortest(BATCH, TIMES - 1)? })
     }
 }
