@@ -50,8 +50,17 @@ impl Server<'_> {
     /// Does what there is to do.
     pub fn do_chores(&mut self) {
         self.measure();
-        self.save();
+        // What came meanwhile does not wait for this.
+        if self.is_quiet() {
+            self.save();
+        }
         self.chores.put_off();
+    }
+
+    /// Whether nothing has come.
+    fn is_quiet(&self) -> bool {
+        let inbox = lock(&self.shared.inbox);
+        inbox.jobs.is_empty() && !inbox.shutdown
     }
 
     /// Measures on, and computes with as many threads as that found best.
@@ -61,10 +70,7 @@ impl Server<'_> {
         // NB: as `decode` does: what arrives from here on sets `abort`.
         interrupt.firm.store(false, Ordering::SeqCst);
         interrupt.abort.store(false, Ordering::SeqCst);
-        let is_quiet = || {
-            let inbox = lock(&self.shared.inbox);
-            inbox.jobs.is_empty() && !inbox.shutdown
-        };
+        let is_quiet = || self.is_quiet();
         let lab = Lab { backend: self.backend, model: self.model, interrupt, filler: self.speller.filler() };
         match measure.go_on(&lab, None, &is_quiet) {
             Some(threads) => self.use_threads(threads),
