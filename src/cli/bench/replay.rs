@@ -16,12 +16,13 @@ mod server;
 mod tally;
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::super::{Failure, Session};
+use super::super::interrupt::Watch;
+use super::super::{Failure, Session, count};
 use crate::eval::{Project, corpus};
 use crate::syntax::Language;
 use arm::Arm;
@@ -49,10 +50,10 @@ pub struct Options {
     #[arg(long, value_name = "LANGUAGE", value_delimiter = ',')]
     languages: Vec<String>,
     /// Runs of lines (default: 12; with --against 2 in each round)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count::at_least_one::<usize>)]
     runs: Option<usize>,
     /// Keys of a run at most (default: 400; with --against 60)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count::at_least_one::<usize>)]
     keys: Option<usize>,
     /// What the keys are drawn by: the same seed, files and answers give the same keys
     #[arg(long, default_value_t = 1)]
@@ -70,7 +71,7 @@ pub struct Options {
     #[arg(long, value_name = "URL", conflicts_with = "accept")]
     against: Option<Address>,
     /// Rounds of a comparison; the first is not counted (default: 11)
-    #[arg(long, value_name = "COUNT", requires = "against", value_parser = at_least_two)]
+    #[arg(long, value_name = "COUNT", requires = "against", value_parser = count::at_least_two::<usize>)]
     rounds: Option<usize>,
     /// The codesage to measure, instead of this one
     #[arg(long, value_name = "FILE")]
@@ -97,11 +98,6 @@ impl Mode {
     }
 }
 
-fn at_least_two(text: &str) -> Result<usize, String> {
-    let rounds = text.parse().map_err(|_| "is not a number".to_owned())?;
-    if rounds < 2 { Err("at least 2: the first one is not counted".to_owned()) } else { Ok(rounds) }
-}
-
 /// Everything that stays the same in a replay.
 struct Replay {
     projects: Vec<Project>,
@@ -112,6 +108,15 @@ struct Replay {
 }
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
+    let watch = Watch::start()?;
+    // Out here, so that it goes whatever ends this. A server that is left behind hears that its input has ended.
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().to_path_buf();
+    watch.over(move || replay(session, options, &path))
+}
+
+/// `folder` is for the server's settings.
+fn replay(session: Session, options: Options, folder: &Path) -> Result<(), Failure> {
     let projects = projects(&options)?;
     let pick = |(alone, compared)| if options.against.is_some() { compared } else { alone };
     let plan = Plan {
@@ -129,8 +134,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         Some(program) => program.clone(),
         None => std::env::current_exe()?,
     };
-    let folder = tempfile::tempdir()?;
-    let arguments = arguments(&session, &options, folder.path())?;
+    let arguments = arguments(&session, &options, folder)?;
     let mut arms: Vec<Measured> = Vec::new();
     if let Some(address) = options.against {
         let speculates = options.mode == Mode::Open;
@@ -258,7 +262,7 @@ fn projects(options: &Options) -> Result<Vec<Project>, Failure> {
 }
 
 /// How the server is started: the model as this command was told, and nothing else that somebody has set.
-fn arguments(session: &Session, options: &Options, folder: &std::path::Path) -> Result<Vec<String>, Failure> {
+fn arguments(session: &Session, options: &Options, folder: &Path) -> Result<Vec<String>, Failure> {
     let model = &session.settings.model;
     let mut table = toml::Table::new();
     let numbers = [
