@@ -3,10 +3,13 @@
 CARGO ?= cargo
 # One profile for tests, lints and docs: each profile compiles llama.cpp again.
 PROFILE := --profile ci
-.PHONY: help setup setup-editors build demo test test-editors bench install clean
+# The kernels for processors with AVX-512: Intel since Ice Lake, AMD since Zen 4.
+AVX512 := GGML_AVX512=ON GGML_AVX512_VBMI=ON GGML_AVX512_VNNI=ON
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+.PHONY: help setup setup-editors build avx512 demo test test-editors bench install clean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the build needs and is missing: cmake, libclang, a C++ compiler
 	@sh .ci/setup
@@ -16,6 +19,10 @@ setup-editors: setup ## Install the editors and the Python that the tests drive:
 
 build: setup ## Build target/release/codesage
 	$(CARGO) build --release --locked
+
+avx512: build ## Build it for AVX-512 too, beside the other one, which then starts it where it runs
+	$(AVX512) $(CARGO) build --release --locked --target-dir target/avx512
+	cp target/avx512/release/codesage target/release/codesage-$(VERSION)-avx512
 
 demo: build ## Show what the model in the binary writes: ghost text, an edit, an explanation
 	@$(CARGO) run --release --locked --quiet -- demo

@@ -245,7 +245,10 @@ fn model_file(settings: &Settings) -> Result<Option<PathBuf>, String> {
 
 #[cfg(feature = "llama")]
 fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
-    use crate::engine::llama::{LlamaEngine, Options, Source};
+    use crate::assist::journal;
+    use crate::config::KvCache;
+    use crate::engine::llama::{Keep, LlamaEngine, Options, Patience, Source};
+    use crate::models::builtin;
 
     let model = &settings.model;
     let source = file.map_or(Source::BuiltIn, Source::File);
@@ -254,6 +257,14 @@ fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
         gpu_layers: model.gpu_layers,
         context_tokens: model.context_tokens,
         without_healing: !settings.parts.has(Part::Healing),
+        // What was read outside any project is nobody's to come back to.
+        keep: settings
+            .root
+            .clone()
+            .filter(|_| model.kv_cache == KvCache::Disk)
+            .map(|project| Keep { folder: builtin::cache_dir().join("kv"), project }),
+        state: journal::state_dir(),
+        patience: Patience::default(),
     };
     LlamaEngine::start(source, options)
 }

@@ -31,6 +31,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// What is switched off, by the command line alone.
     pub parts: Parts,
+    /// The first workspace folder; set by nobody, but by where the session is.
+    pub root: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Default)]
@@ -43,6 +45,17 @@ pub struct ModelSettings {
     pub threads: Option<u32>,
     pub gpu_layers: Option<u32>,
     pub context_tokens: Option<u32>,
+    pub kv_cache: KvCache,
+}
+
+/// `model.kvCache`: where what the model has read is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum KvCache {
+    /// Until the program ends.
+    #[default]
+    Memory,
+    /// And in the cache folder, for the next run.
+    Disk,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -192,6 +205,7 @@ impl Default for Settings {
             actions: ActionSettings { dir: ".codesage/actions".into() },
             log: LogSettings { level: "info".into(), file: None },
             parts: Parts::default(),
+            root: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The model edge: one seam, [`Backend`], behind which a model runs. Knows prompts, never documents.
 
 pub mod chat;
+pub mod checkpoint;
 pub mod heal;
 pub mod late;
 #[cfg(feature = "llama")]
@@ -9,9 +10,11 @@ pub mod sample;
 pub mod schedule;
 pub mod scripted;
 pub mod slot;
+pub mod snapshot;
 pub mod speculate;
 pub mod spell;
 pub mod stats;
+pub mod tune;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

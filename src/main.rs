@@ -5,6 +5,8 @@ use std::io;
 use std::process::exit;
 
 use codesage::cli;
+#[cfg(unix)]
+use codesage::models::hardware;
 
 fn main() {
     // Before standard output is moved: `--help` and `--version` are printed in here.
@@ -22,7 +24,8 @@ fn main() {
 }
 
 /// What libraries read from the environment before `main` begins, or in other threads: so the program is started anew
-/// in the same process, once, with these in place. Where that fails it runs on without them.
+/// in the same process, once, with these in place; as the build for this processor, where there is one beside it. Where
+/// that fails it runs on as it is.
 ///
 /// - `GGML_NO_BACKTRACE`: ggml would answer a failed assertion with a debugger that inherits our streams.
 /// - `GOMP_SPINCOUNT`: libgomp's threads wait for one another by spinning. Beside any busy process that collapses:
@@ -36,13 +39,15 @@ fn set_environment() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
-    let mut again = std::process::Command::new(program);
-    again.args(std::env::args_os().skip(1)).env(MARK, "1");
-    if std::env::var_os("GOMP_SPINCOUNT").is_none() && std::env::var_os("OMP_WAIT_POLICY").is_none() {
-        again.env("GOMP_SPINCOUNT", "1000");
+    for program in hardware::better_build(&program).into_iter().chain([program]) {
+        let mut again = std::process::Command::new(&program);
+        again.args(std::env::args_os().skip(1)).env(MARK, "1");
+        if std::env::var_os("GOMP_SPINCOUNT").is_none() && std::env::var_os("OMP_WAIT_POLICY").is_none() {
+            again.env("GOMP_SPINCOUNT", "1000");
+        }
+        let error = again.exec();
+        eprintln!("codesage: cannot start {} with a quiet environment: {error}", program.display());
     }
-    let error = again.exec();
-    eprintln!("codesage: cannot start anew with a quiet environment: {error}");
 }
 
 /// Neither library is there.

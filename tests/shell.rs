@@ -313,3 +313,50 @@ fn what_is_told_to_end_leaves_nothing_behind() {
         assert_eq!((output.status.code(), &*said(&output), left()), (Some(code), sentence, 0), "{signal:?}");
     }
 }
+
+/// The build for a better processor is started in place of this one where it lies beside it, and from nowhere else.
+#[cfg(all(unix, target_arch = "x86_64"))]
+#[test]
+fn a_better_build_is_looked_for_beside_the_program_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let shell = Shell::new();
+    let home = tempfile::tempdir().unwrap();
+    let program = home.path().join("codesage");
+    fs::copy(env!("CARGO_BIN_EXE_codesage"), &program).unwrap();
+    let name = concat!("codesage-", env!("CARGO_PKG_VERSION"), "-avx512");
+    let other = |folder: &Path, script: &str, mode: u32| {
+        let path = folder.join(name);
+        fs::write(&path, script).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let run = |program: &Path| {
+        let mut moved = Command::new(program);
+        moved.args(["config", "schema"]).current_dir(shell.here.path()).env("PATH", shell.here.path());
+        moved.env_remove("GGML_NO_BACKTRACE").stdin(Stdio::null());
+        String::from_utf8_lossy(&moved.output().unwrap().stdout).into_owned()
+    };
+    let script = "#!/bin/sh\necho better $GOMP_SPINCOUNT: \"$@\"\n";
+    // In the workspace and on the path: not looked at.
+    other(shell.here.path(), script, 0o755);
+    assert!(run(&program).starts_with('{'));
+    let beside = other(home.path(), script, 0o755);
+    let runs_here = std::arch::is_x86_feature_detected!("avx512vnni")
+        && std::arch::is_x86_feature_detected!("avx512vbmi")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && option_env!("GGML_AVX512").is_none();
+    let expected = if runs_here { "better 1000: config schema\n" } else { "{" };
+    assert!(run(&program).starts_with(expected), "{}", run(&program));
+    // By a link to it too: what counts is where the program is.
+    let link = shell.here.path().join("link");
+    std::os::unix::fs::symlink(&program, &link).unwrap();
+    assert!(run(&link).starts_with(expected));
+    // One that cannot be started, or is no file: the program runs as it is.
+    fs::remove_file(&beside).unwrap();
+    other(home.path(), script, 0o644);
+    assert!(run(&program).starts_with('{'));
+    fs::remove_file(&beside).unwrap();
+    fs::create_dir(&beside).unwrap();
+    assert!(run(&program).starts_with('{'));
+}

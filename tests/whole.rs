@@ -40,10 +40,13 @@ fn with_inline() -> Value {
 
 /// A server that computes only when it is asked, so that its counters say what asking costs.
 fn start_without_idle_work(model: Option<&Path>) -> Process {
-    let mut server = Process::spawn(model);
     let options = json!({ "completion": { "warmUp": false, "speculate": false } });
+    initialized(Process::spawn(model), Value::Null, options)
+}
+
+fn initialized(mut server: Process, root: Value, options: Value) -> Process {
     let params = json!({
-        "processId": null, "rootUri": null, "capabilities": with_inline(), "initializationOptions": options,
+        "processId": null, "rootUri": root, "capabilities": with_inline(), "initializationOptions": options,
     });
     let reply = server.call("initialize", params);
     assert!(reply["error"].is_null(), "{reply}");
@@ -392,5 +395,67 @@ fn malformed_input_is_answered_or_survived() {
     server.send(&json!([1, 2, 3]));
     server.send(&json!("hello"));
     assert_eq!(server.settled()["state"], "ready");
+    server.finish();
+}
+
+/// Three files and back, each at the place where somebody was; then the same on the next day.
+#[test]
+fn files_stay_warm_and_a_new_day_begins_warm() {
+    let source = include_str!("../fixtures/demo/queue.rs");
+    let uris = ["a", "b", "c"].map(|name| format!("file:///home/me/project/src/{name}.rs"));
+    let text = |n: usize| source.lines().skip(n * 20).take(60).collect::<Vec<_>>().join("\n") + "\n";
+    let there = (30, 0);
+    for kept in ["memory", "disk"] {
+        let cache = tempfile::tempdir().unwrap();
+        let project = tempfile::tempdir().unwrap();
+        let root = json!(format!("file://{}", project.path().display()));
+        let options =
+            json!({ "completion": { "warmUp": false, "speculate": false }, "model": { "kvCache": kept } });
+        let mut first_day = Vec::new();
+        for day in 0..2 {
+            let server = Process::spawn_with(None, &[("CODESAGE_CACHE", cache.path())]);
+            let mut server = initialized(server, root.clone(), options.clone());
+            assert_eq!(server.settled()["state"], "ready");
+            for (n, uri) in uris.iter().enumerate() {
+                server.open(uri, "rust", &text(n));
+                let cost = server.key(uri, there);
+                match (day, kept) {
+                    (0, _) => first_day.push(cost),
+                    (_, "disk") => assert!(cost <= 8, "{cost} tokens for the first suggestion of the day"),
+                    _ => assert_eq!(cost, first_day[n], "nothing is kept where nobody asked for it"),
+                }
+            }
+            for uri in uris.iter().chain(&uris) {
+                let cost = server.key(uri, there);
+                assert!(cost <= 8, "{cost} tokens back in {uri}");
+            }
+            server.finish();
+        }
+        assert!(first_day.iter().all(|&cost| cost > 50), "{first_day:?}");
+        assert_eq!(cache.path().join("kv").exists(), kept == "disk");
+    }
+}
+
+/// Over a second without a request the process takes no time of a processor, but for what its clock ticks may cost.
+#[cfg(target_os = "linux")]
+#[test]
+fn idleness_costs_nothing() {
+    let mut server = Process::start(None, with_inline());
+    assert_eq!(server.settled()["state"], "ready");
+    server.open(URI, "rust", include_str!("../fixtures/demo/queue.rs"));
+    server.inline(URI, (30, 0));
+    let ticks = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("it lives");
+        // Behind the name, which may hold anything: the state is the first, time of user and system the 12th and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.skip(11).take(2).map(|field| field.parse::<u64>().expect("a number")).sum::<u64>()
+    };
+    // Reading ahead and the like may still be going on: one second in which there is nothing is enough.
+    let quiet = (0..60).any(|_| {
+        let before = ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        ticks() - before <= 2
+    });
+    assert!(quiet, "it never comes to rest");
     server.finish();
 }

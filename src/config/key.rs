@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::completion::policy::Multiline;
 use crate::config::field::{Field, Paths};
-use crate::config::{Confirm, EditFormat, Menu, Settings};
+use crate::config::{Confirm, EditFormat, KvCache, Menu, Settings};
 
 /// One setting.
 pub struct Key {
@@ -22,6 +22,7 @@ const MULTILINE: [Multiline; 3] = [Multiline::Auto, Multiline::Never, Multiline:
 const MENU: [Menu; 3] = [Menu::Auto, Menu::On, Menu::Off];
 const FORMAT: [EditFormat; 4] =
     [EditFormat::Auto, EditFormat::Region, EditFormat::Regions, EditFormat::Files];
+const KV_CACHE: [KvCache; 2] = [KvCache::Memory, KvCache::Disk];
 const CONFIRM: [Confirm; 3] = [Confirm::Auto, Confirm::Always, Confirm::Never];
 
 /// All settings of this version, as the README lists them.
@@ -39,7 +40,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "model.threads",
-        meaning: "threads that compute; `auto` fits them to the machine",
+        meaning: "threads that compute; `auto` measures how many are best on this machine",
         field: Field::AutoCount(1..=256, |s| &mut s.model.threads),
     },
     Key {
@@ -51,6 +52,16 @@ pub static KEYS: &[Key] = &[
         name: "model.contextTokens",
         meaning: "tokens that prompt and answer may take together",
         field: Field::AutoCount(256..=131_072, |s| &mut s.model.context_tokens),
+    },
+    Key {
+        name: "model.kvCache",
+        meaning: "where what the model has read is kept: `memory`, or `disk` too, so that the first suggestion of the \
+                  day is as quick as the last one; such a file holds code of the project",
+        field: Field::Choice {
+            names: &["memory", "disk"],
+            get: |s| s.model.kv_cache as usize,
+            set: |s, choice| s.model.kv_cache = KV_CACHE[choice],
+        },
     },
     Key {
         name: "completion.enabled",
@@ -248,6 +259,9 @@ impl Key {
         // A repository that somebody clones must not make us write: a log can be appended to a hook or a Makefile.
         if paths.fence.is_some() && self.name.starts_with("log.") {
             return Err("a workspace's file may not say what is logged, or where".to_owned());
+        }
+        if paths.fence.is_some() && self.name == "model.kvCache" && value != "memory" {
+            return Err("a workspace's file may not have its code written to the disk".to_owned());
         }
         // Nor may it take a question away that the person wants to be asked.
         if paths.fence.is_some() && self.name == "edits.confirm" && value != "always" {

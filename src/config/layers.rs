@@ -119,7 +119,8 @@ impl Layers {
 
     /// The settings that all places together make, and what in them does not apply.
     pub fn resolve(&self) -> (Settings, Vec<Problem>) {
-        let mut settings = Settings { parts: self.parts.clone(), ..Settings::default() };
+        let mut settings =
+            Settings { parts: self.parts.clone(), root: self.root.clone(), ..Settings::default() };
         let mut problems = Vec::new();
         let working = std::env::current_dir().unwrap_or_default();
         let layers = [&self.user, &self.workspace, &self.initialization, &self.editor, &self.command_line];

@@ -2,15 +2,19 @@
 //!
 //! This file is the handle that the rest of the program holds. `llama/` has the thread's rooms: `load` (a checked
 //! file becomes a model), `vocab` (tokens and bytes), `context` (the guarded calls: what llama.cpp would abort on
-//! never reaches it) and `serve` and `task` (the loop: lanes, prefill in chunks, decoding, cancelling). This room and those
-//! below it are the only ones that name `llama_cpp_2` or `llama_cpp_sys_2`.
+//! never reaches it), `serve` and `task` (the loop: lanes, prefill in chunks, decoding, cancelling) and `chores` (what
+//! waits until nothing is asked: `measure` finds out how many threads to use, `keep` saves what was read). This room and
+//! those below it are the only ones that name `llama_cpp_2` or `llama_cpp_sys_2`.
 //!
 //! Nothing here waits for the model: `start` and `generate` return at once. The promise of a cancel is that tokens
 //! stop, not only the reply: the flag is read between any two decodes, and llama.cpp's abort callback reads another
 //! inside them.
 
+mod chores;
 mod context;
+mod keep;
 mod load;
+mod measure;
 mod read;
 mod serve;
 mod task;
@@ -33,6 +37,7 @@ use crate::engine::{
 };
 use crate::prompt::Prompt;
 use crate::threads::lock;
+pub use keep::Keep;
 
 /// Which model to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ pub enum Source {
 /// How to run it; what is not given is chosen to fit the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Threads for single tokens.
+    /// Threads that compute; none: as many as measured best.
     pub threads: Option<u32>,
     /// Layers on a GPU, where the build has one.
     pub gpu_layers: Option<u32>,
@@ -54,6 +59,26 @@ pub struct Options {
     pub context_tokens: Option<u32>,
     /// For measuring what healing is worth.
     pub without_healing: bool,
+    /// Where to keep what was read, for the next run.
+    pub keep: Option<Keep>,
+    /// A folder for what was found out of this machine; none: it is found out in each run.
+    pub state: Option<PathBuf>,
+    pub patience: Patience,
+}
+
+/// How much time what is done for later may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Of a load, for measuring.
+    pub load: Duration,
+    /// How long nothing was asked before measuring goes on and what was read is saved.
+    pub idle: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { load: Duration::from_millis(300), idle: Duration::from_secs(10) }
+    }
 }
 
 /// The engine. Dropping it stops the thread and waits for it.

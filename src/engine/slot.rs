@@ -74,6 +74,18 @@ impl Slot {
         self.rows.push(Row { at, logits: kept });
     }
 
+    /// All rows of logits that are kept, each with the count of tokens it is behind.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
+        self.rows.iter().map(|row| (row.at, row.logits.as_slice()))
+    }
+
+    /// Takes over what another run held here.
+    pub fn restore(&mut self, tokens: &[Token], rows: Vec<(usize, Vec<f32>)>) {
+        self.truncate(0);
+        self.push(tokens);
+        self.rows = rows.into_iter().map(|(at, logits)| Row { at, logits }).collect();
+    }
+
     /// The logits behind the first `at` tokens, if they were kept.
     pub fn row(&self, at: usize) -> Option<&[f32]> {
         self.rows.iter().find(|row| row.at == at).map(|row| row.logits.as_slice())
@@ -150,6 +162,23 @@ impl Slots {
 
     pub fn get_mut(&mut self, slot: usize) -> &mut Slot {
         &mut self.slots[slot]
+    }
+
+    /// How often a slot was used: the same number as before where nothing was.
+    pub fn uses(&self) -> u64 {
+        self.clock
+    }
+
+    /// All that hold something.
+    pub fn held(&self) -> impl Iterator<Item = usize> {
+        (0..self.slots.len()).filter(|&slot| !self.slots[slot].tokens.is_empty())
+    }
+
+    /// The places that hold something, the least recently used first.
+    pub fn places(&self) -> Vec<usize> {
+        let mut held: Vec<usize> = self.held().filter(|&slot| slot < self.places).collect();
+        held.sort_by_key(|&slot| self.slots[slot].used);
+        held
     }
 
     /// Marks a slot as just used.

@@ -97,6 +97,11 @@ impl Speller {
         Self { heals: false, ..Self::new(spelling) }
     }
 
+    /// A token that stands for any.
+    pub fn filler(&self) -> Token {
+        self.spelling.filler
+    }
+
     /// The tokens of a prompt and the bytes to force after them.
     pub fn spell(&mut self, prompt: &Prompt, tokenizer: &dyn Tokenizer) -> Spelled {
         let mut spelled = match prompt {

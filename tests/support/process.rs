@@ -39,11 +39,17 @@ impl Process {
 
     /// Starts it without saying anything.
     pub fn spawn(model: Option<&Path>) -> Self {
+        Self::spawn_with(model, &[])
+    }
+
+    /// The same, with more in its environment.
+    pub fn spawn_with(model: Option<&Path>, environment: &[(&str, &Path)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codesage"));
         command.arg("lsp").args(["--log-level", "trace"]);
         command
             .env("XDG_CONFIG_HOME", "/nonexistent")
-            .env("CODESAGE_STATE", "/nonexistent")
+            .env("CODESAGE_STATE", "/dev/null/nowhere")
+            .envs(environment.iter().copied())
             .stderr(Stdio::null());
         if let Some(model) = model {
             command.arg("--model").arg(model);
@@ -174,6 +180,11 @@ impl Process {
             assert!(began.elapsed() < DEADLINE, "never so: {stats:#}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Closes the server's input, as a client that died does.

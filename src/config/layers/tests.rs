@@ -239,7 +239,7 @@ fn a_workspace_names_files_inside_itself_only() {
             let (settings, problems) = layers.resolve();
             assert_eq!(problems.is_empty(), allowed, "{key} = {path}: {problems:?}");
             if !allowed {
-                assert_eq!(settings, Settings::default(), "{key} = {path}");
+                assert_eq!(settings, untouched(root.path()), "{key} = {path}");
             }
         }
     }
@@ -279,6 +279,23 @@ fn a_folder_of_actions_is_in_each_workspace_folder_or_the_persons_own() {
     }
 }
 
+/// What holds in a workspace folder where nothing is set.
+fn untouched(root: &std::path::Path) -> Settings {
+    Settings { root: Some(root.to_path_buf()), ..Settings::default() }
+}
+
+#[test]
+fn a_workspace_cannot_have_its_code_written_to_the_disk() {
+    for (value, allowed) in [("memory", true), ("disk", false), ("elsewhere", false)] {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("codesage.toml"), format!("model.kvCache = '{value}'")).unwrap();
+        let mut layers = Layers::default();
+        layers.read_workspace(root.path());
+        let (settings, problems) = layers.resolve();
+        assert_eq!((problems.is_empty(), settings), (allowed, untouched(root.path())), "{value}");
+    }
+}
+
 #[test]
 fn a_workspace_can_only_ask_for_more_to_be_shown() {
     for (value, allowed) in [("always", true), ("auto", false), ("never", false), ("sometimes", false)] {
@@ -314,7 +331,7 @@ fn what_cannot_be_read_is_said_once() {
     layers.set_editor(&json!([1]));
     layers.set_initialization(&json!(null));
     let (settings, problems) = layers.resolve();
-    assert_eq!((settings, problems.len()), (Settings::default(), 2), "{problems:?}");
+    assert_eq!((settings, problems.len()), (untouched(directory.path()), 2), "{problems:?}");
 
     let many: String = (0..1000).map(|n| format!("key{n} = 1\n")).collect();
     fs::write(directory.path().join("codesage.toml"), many).unwrap();

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::session::{LlamaStateSeqFlags, SeqState};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
@@ -20,11 +21,17 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
 use super::Interrupt;
+use crate::engine::checkpoint::Checkpoints;
 use crate::engine::slot::Token;
 
 /// Tokens evaluated by one call: small enough to yield quickly, large enough to prefill at full speed (measured:
 /// 128 is as fast as 512, 32 is not; design notes, `performance.md` §7).
 pub const CHUNK: usize = 128;
+
+/// States kept of one sequence, where its memory cannot be cut off: some for each doubling of the way back.
+const STATES: usize = 16;
+/// Bytes of the states of all sequences together, but for one of each: states of large models have tens of megabytes.
+const STATE_BYTES: usize = 256 << 20;
 
 /// The shape of a context.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +41,8 @@ pub struct Shape {
     pub sequences: u32,
     pub threads: i32,
     pub batch_threads: i32,
+    /// Tokens that a layer with a sliding window sees, where that is known.
+    pub window: Option<u32>,
 }
 
 /// Behind which tokens of a batch the logits are wanted.
@@ -54,6 +63,14 @@ pub enum Decoded {
     Failed(String),
 }
 
+/// Where a sequence with a state can come back to.
+struct Mark {
+    state: SeqState,
+    /// The logits there, where they were asked for: without them the token before is to be evaluated again, and the
+    /// sequence has to go back further still.
+    row: Vec<f32>,
+}
+
 /// A llama.cpp context of one model.
 pub struct Context<'model> {
     context: LlamaContext<'model>,
@@ -62,8 +79,10 @@ pub struct Context<'model> {
     rows: Range<usize>,
     vocab: Token,
     sequences: u32,
-    /// Keeps a state that cannot be taken back, or shared, in part (recurrent and hybrid models).
-    has_state: bool,
+    /// Of each sequence, where the model keeps a state that cannot be taken back in part (recurrent and hybrid models);
+    /// none for other models.
+    checkpoints: Vec<Checkpoints<Arc<Mark>>>,
+    window: Option<usize>,
     // NB: after `context`, whose abort callback points into it: fields drop in this order.
     _interrupt: Arc<Interrupt>,
 }
@@ -125,13 +144,16 @@ impl<'model> Context<'model> {
                 context.n_batch()
             ));
         }
+        let has_state = model.is_recurrent() || model.is_hybrid();
+        let checkpoints = (0..if has_state { shape.sequences } else { 0 }).map(|_| Checkpoints::default());
         Ok(Self {
             context,
             batch: LlamaBatch::new(CHUNK, 1),
             rows: 0..0,
             vocab: model.n_vocab(),
             sequences: shape.sequences,
-            has_state: model.is_recurrent() || model.is_hybrid(),
+            checkpoints: checkpoints.collect(),
+            window: shape.window.map(|window| window as usize),
             _interrupt: interrupt,
         })
     }
@@ -179,46 +201,143 @@ impl<'model> Context<'model> {
         Some(self.context.get_logits_ith(i32::try_from(index).ok()?))
     }
 
-    /// Cuts a sequence off behind its first `keep` tokens. Returns what it then holds: nothing at all where the model
-    /// (recurrent, hybrid) cannot remove a part.
+    /// Cuts a sequence off behind its first `keep` tokens. Returns what it then holds: less, where the model (recurrent,
+    /// hybrid) cannot remove a part and the state that was kept last lies before.
     pub fn truncate(&mut self, slot: usize, keep: usize) -> usize {
         let Some(sequence) = self.sequence(slot) else {
             return 0;
         };
-        let from = u32::try_from(keep).ok().filter(|&from| from > 0);
-        if from.is_some() && self.context.clear_kv_cache_seq(Some(sequence as u32), from, None) == Ok(true) {
-            return keep;
+        let kept = match self.checkpoints.get(slot) {
+            None => (self.sees_enough(sequence, keep) && self.remove_behind(sequence, keep)).then_some(keep),
+            Some(checkpoints) => checkpoints
+                .before(keep)
+                .cloned()
+                .filter(|(at, mark)| self.put_back(sequence, *at, &mark.state))
+                .map(|(at, _)| at),
+        };
+        let kept = kept.unwrap_or(0);
+        if kept == 0 {
+            // Removing a whole sequence always succeeds.
+            let _ = self.context.clear_kv_cache_seq(Some(sequence as u32), None, None);
         }
-        // Removing a whole sequence always succeeds.
-        let _ = self.context.clear_kv_cache_seq(Some(sequence as u32), None, None);
-        0
+        if let Some(checkpoints) = self.checkpoints.get_mut(slot) {
+            checkpoints.forget_behind(kept);
+        }
+        kept
+    }
+
+    /// Whether the first `keep` tokens of a sequence can be gone on with. Of a state that was put into it llama.cpp has
+    /// left out what lies before the window at its end.
+    fn sees_enough(&self, sequence: i32, keep: usize) -> bool {
+        let first = usize::try_from(self.context.kv_cache_seq_pos_min(sequence)).unwrap_or(0);
+        first == 0 || self.window.is_some_and(|window| first + window <= keep)
+    }
+
+    fn remove_behind(&mut self, sequence: i32, keep: usize) -> bool {
+        let from = u32::try_from(keep).ok().filter(|&from| from > 0);
+        from.is_some() && self.context.clear_kv_cache_seq(Some(sequence as u32), from, None) == Ok(true)
+    }
+
+    /// Makes a sequence that holds the first `at` tokens at least, and perhaps more, hold these alone.
+    fn put_back(&mut self, sequence: i32, at: usize, state: &SeqState) -> bool {
+        // The state is the recurrent part; keys and values behind it are there still, and can be removed once it is back.
+        self.context.state_seq_set(state, sequence).is_ok()
+            && self.remove_behind(sequence, at)
+            && self.length(sequence) == at
+    }
+
+    /// Keeps the state behind the `at` tokens that a sequence holds, where the model needs that to come back to them, and
+    /// the logits there, if any.
+    pub fn mark(&mut self, slot: usize, at: usize, row: Option<&[f32]>) {
+        let Some(sequence) = self.sequence(slot).filter(|&sequence| self.length(sequence) == at) else {
+            return;
+        };
+        let sequences = self.checkpoints.len();
+        let Some(checkpoints) = self.checkpoints.get_mut(slot).filter(|kept| at > 0 && !kept.has(at)) else {
+            return;
+        };
+        if let Ok(state) = self.context.state_seq_get(sequence, LlamaStateSeqFlags::PARTIAL_ONLY) {
+            let row = row.unwrap_or_default().to_vec();
+            let affordable = STATE_BYTES / sequences / (state.byte_len() + size_of_val(&*row)).max(1);
+            checkpoints.keep(at, Arc::new(Mark { state, row }), affordable.min(STATES));
+        }
+    }
+
+    /// The logits that were kept behind the first `at` tokens of a sequence.
+    pub fn marked_row(&self, slot: usize, at: usize) -> Option<&[f32]> {
+        let (place, mark) = self.checkpoints.get(slot)?.before(at)?;
+        Some(&*mark.row).filter(|row| *place == at && !row.is_empty())
     }
 
     /// Shares the first `tokens` of sequence `from` with the empty sequence `to`: metadata only, in a unified cache.
-    /// False where the model cannot: llama.cpp would copy the state at the end of `from`, whatever was asked for.
-    pub fn copy(&mut self, from: usize, to: usize, tokens: usize) -> bool {
-        if self.has_state {
-            return false;
-        }
-        let (Some(from), Some(to), Ok(end)) = (self.sequence(from), self.sequence(to), u32::try_from(tokens))
-        else {
-            return false;
+    /// Returns how many it then holds: of a model with a state, as many as the last one lies behind.
+    pub fn copy(&mut self, from: usize, to: usize, tokens: usize) -> usize {
+        let (Some(source), Some(target)) = (self.sequence(from), self.sequence(to)) else {
+            return 0;
         };
-        self.context.copy_kv_cache_seq(from, to, Some(0), Some(end)).is_ok()
-    }
-
-    /// Whether a sequence that is interrupted, or cut off, has to be read again from its first token.
-    pub fn loses_all(&self) -> bool {
-        self.has_state
-    }
-
-    /// How many tokens a sequence holds after an abort. A state that was aborted within a chunk is no use: nothing.
-    pub fn held(&mut self, slot: usize) -> usize {
-        if self.has_state {
-            return self.truncate(slot, 0);
+        let checkpoint = self.checkpoints.get(from).map(|checkpoints| checkpoints.before(tokens).cloned());
+        let tokens = match &checkpoint {
+            None if self.sees_enough(source, tokens) => tokens,
+            None | Some(None) => 0,
+            Some(Some((at, _))) => *at,
+        };
+        let Some(end) = u32::try_from(tokens).ok().filter(|&end| end > 0) else { return 0 };
+        if self.context.copy_kv_cache_seq(source, target, Some(0), Some(end)).is_err() {
+            return 0;
         }
-        let last = self.sequence(slot).map_or(-1, |sequence| self.context.kv_cache_seq_pos_max(sequence));
-        usize::try_from(last + 1).unwrap_or(0)
+        if let Some((at, mark)) = checkpoint.flatten() {
+            // NB: llama.cpp has shared the state at the end of `from`, whatever was asked for.
+            if !self.put_back(target, at, &mark.state) {
+                return self.truncate(to, 0);
+            }
+            self.checkpoints[to].keep(at, mark, STATES);
+        }
+        tokens
+    }
+
+    /// Whether a sequence that is interrupted, or cut off, may have to be read again from an earlier token.
+    pub fn falls_back(&self) -> bool {
+        !self.checkpoints.is_empty()
+    }
+
+    /// How many tokens a sequence holds after an abort. A state that was aborted within a chunk is no use: it goes back
+    /// to the one before.
+    pub fn held(&mut self, slot: usize) -> usize {
+        if self.falls_back() {
+            return self.truncate(slot, usize::MAX);
+        }
+        self.sequence(slot).map_or(0, |sequence| self.length(sequence))
+    }
+
+    /// What a sequence holds, in llama.cpp's own words; empty where it cannot be said.
+    pub fn state(&self, slot: usize) -> Vec<u8> {
+        let Some(sequence) = self.sequence(slot) else { return Vec::new() };
+        let all = LlamaStateSeqFlags::empty();
+        let mut bytes = vec![0; self.context.state_seq_get_size_ext(sequence, all)];
+        // SAFETY: the buffer has the bytes that llama.cpp just asked for, and nothing has been evaluated since.
+        let written = unsafe { self.context.state_seq_get_data_ext(bytes.as_mut_ptr(), sequence, all) };
+        bytes.truncate(written);
+        bytes
+    }
+
+    /// Makes an empty sequence hold `tokens` tokens, with the logits behind them, by what [`Self::state`] said; false, and nothing is held, where it
+    /// does not fit. The bytes must be what a context of the same model and shape said, unchanged: llama.cpp may end
+    /// the process on others.
+    pub fn set_state(&mut self, slot: usize, tokens: usize, bytes: &[u8], row: Option<&[f32]>) -> bool {
+        let Some(sequence) = self.sequence(slot).filter(|_| !bytes.is_empty()) else { return false };
+        // SAFETY: the slice is whole, and its words are llama.cpp's own, which the caller promises.
+        let fits =
+            unsafe { self.context.state_seq_set_data_ext(bytes, sequence, LlamaStateSeqFlags::empty()) };
+        if !fits || self.length(sequence) != tokens {
+            self.truncate(slot, 0);
+            return false;
+        }
+        self.mark(slot, tokens, row);
+        true
+    }
+
+    fn length(&self, sequence: i32) -> usize {
+        usize::try_from(self.context.kv_cache_seq_pos_max(sequence) + 1).unwrap_or(0)
     }
 
     fn sequence(&self, slot: usize) -> Option<i32> {

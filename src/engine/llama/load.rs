@@ -5,18 +5,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::{LlamaBackendDeviceType, LogOptions};
 
+use super::chores::Chores;
 use super::context::{CHUNK, Shape};
+use super::keep::Keeper;
+use super::measure::{Lab, Measure};
 use super::vocab::Vocabulary;
 use super::{Options, Shared, Source};
 use crate::engine::chat::{Chat, Specials};
-use crate::engine::slot::{ACTIONS, PLACES};
+use crate::engine::slot::{ACTIONS, PLACES, Token};
 use crate::engine::spell::{FimTokens, Spelling};
 use crate::engine::{ModelCard, ModelState};
 use crate::models::catalog::{self, Layout};
@@ -27,11 +30,13 @@ use crate::models::{builtin, gguf, hardware};
 const USUAL_CONTEXT: u32 = 4096;
 /// What a cancelled load says.
 pub const CANCELLED: &str = "loading the model was cancelled";
+/// Whether this build can use a GPU.
+const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
 /// The least a context is worth having for.
 const LEAST_CONTEXT: u32 = 128;
 /// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
 const USUAL_CELLS: u32 = 8192;
-/// A model of fewer bytes decodes a token on one thread before a second one could join in.
+/// Until it is measured: a model of fewer bytes decodes a token on one thread before a second one could join in.
 const ONE_THREAD_BYTES: u64 = 64 << 20;
 
 /// A model, and everything the loop needs to serve it.
@@ -46,6 +51,8 @@ pub struct Loaded {
     /// Tokens of one prompt with its answer.
     pub context_tokens: usize,
     pub card: ModelCard,
+    /// What is left for when nothing is asked.
+    pub chores: Chores,
 }
 
 /// Loads, reporting progress in the shared state and stopping when told to.
@@ -54,7 +61,8 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
     if !missing.is_empty() {
         let missing = missing.join(", ");
         return Err(format!(
-            "this processor lacks {missing}, which this build of llama.cpp uses; build without them"
+            "this processor lacks {missing}, which this build of llama.cpp uses; the README says how to build it for \
+             an older one"
         ));
     }
     let path = match source {
@@ -70,10 +78,24 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
     fit.shrink_to(&path, &header, hardware::available_memory())?;
 
     let backend = backend()?;
-    let model = load_file(shared, backend, &path, fit.gpu_layers)?;
+    let model = match load_file(shared, backend, &path, fit.gpu_layers) {
+        Err(why) if fit.gpu_layers > 0 && why != CANCELLED => {
+            tracing::warn!("{why}; trying the processor alone");
+            fit.gpu_layers = 0;
+            load_file(shared, backend, &path, 0)?
+        }
+        loaded => loaded?,
+    };
     let row = catalog::spelling(&header);
     let vocabulary = Arc::new(Vocabulary::new(model.clone(), &row.ends));
     let spelling = Spelling { chat: chat(&header).map(Arc::new), ..spelling(&row, &model) };
+    let measure = tune(shared, backend, &model, &header, options, &mut fit, spelling.filler);
+    let keeper = options.keep.as_ref().and_then(|keep| {
+        // What a state depends on besides the file: how the cache is laid out, and who computes.
+        let made_by = format!("{} cells on {}", fit.shape.cells, device(fit.gpu_layers));
+        let keeper = Keeper::new(keep, &path, &made_by);
+        keeper.inspect_err(|error| tracing::warn!("what was read will not be kept: {error}")).ok()
+    });
     let card = ModelCard {
         name: if header.name.is_empty() { file_stem(&path) } else { header.name.clone() },
         parameters: model.n_params(),
@@ -97,7 +119,36 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         shape: fit.shape,
         context_tokens: fit.context as usize,
         card,
+        chores: Chores::new(options.patience.idle, measure, keeper),
     })
+}
+
+/// As many threads as are known to be best, or as can be found out now; what has to be found out later is given back.
+/// Threads that somebody chose are not measured, nor what a GPU computes.
+fn tune(
+    shared: &Shared,
+    backend: &LlamaBackend,
+    model: &LlamaModel,
+    header: &gguf::Header,
+    options: &Options,
+    fit: &mut Fit,
+    filler: Token,
+) -> Option<Measure> {
+    if options.threads.is_some() || fit.gpu_layers > 0 {
+        return None;
+    }
+    let mut measure = Measure::new(header, options.state.as_deref());
+    let lab = Lab { backend, model, interrupt: &shared.interrupt, filler };
+    let until = Instant::now() + options.patience.load;
+    let goes_on = || !shared.cancel_load.load(Ordering::SeqCst);
+    match measure.known().or_else(|| measure.go_on(&lab, Some(until), &goes_on)) {
+        Some(threads) => {
+            fit.shape.threads = threads.single as i32;
+            fit.shape.batch_threads = threads.batch as i32;
+            None
+        }
+        None => Some(measure),
+    }
 }
 
 /// llama.cpp's own set-up, once for the process: it cannot be done twice, and engines come and go.
@@ -119,7 +170,11 @@ fn load_file(
     let progress = shared.clone();
     // NB: read, not mapped. A mapped file that somebody shortens ends the process (SIGBUS), and what llama.cpp repacks
     // for the processor would lie in memory twice.
-    let params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
+    let mut params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
+    if OFFLOADS && gpu_layers == 0 {
+        // Without layers on it llama.cpp would still use a GPU for the cache and for large products.
+        params = params.with_devices(&[]).map_err(|error| format!("llama.cpp: {error}"))?;
+    }
     let params = params.with_progress_callback(move |fraction| {
         // NB: nothing here may panic: a panic in this callback aborts. A change below a percent is not worth a wake-up.
         progress.state.send_if_modified(|state| match state {
@@ -135,10 +190,6 @@ fn load_file(
     match LlamaModel::load_from_file(backend, path, &params) {
         Ok(model) => Ok(Arc::new(model)),
         Err(_) if shared.cancel_load.load(Ordering::SeqCst) => Err(CANCELLED.into()),
-        Err(_) if gpu_layers > 0 => {
-            tracing::warn!("the model did not load on the GPU; trying the processor");
-            load_file(shared, backend, path, 0)
-        }
         Err(error) => Err(format!("{}: llama.cpp could not load it ({error}); see the log", path.display())),
     }
 }
@@ -166,7 +217,6 @@ impl Fit {
         let batch_threads = threads.unwrap_or_else(hardware::compute_threads);
         let single_threads =
             threads.unwrap_or(if small { 1 } else { batch_threads.saturating_sub(1).max(1) });
-        let offloads = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
         Ok(Self {
             context,
             shape: Shape {
@@ -174,8 +224,9 @@ impl Fit {
                 sequences: (PLACES + ACTIONS) as u32,
                 threads: single_threads as i32,
                 batch_threads: batch_threads as i32,
+                window: header.sliding_window,
             },
-            gpu_layers: if offloads { options.gpu_layers.unwrap_or(999) } else { 0 },
+            gpu_layers: if OFFLOADS { options.gpu_layers.unwrap_or(999) } else { 0 },
         })
     }
 
@@ -253,7 +304,8 @@ fn device(gpu_layers: u32) -> String {
     let gpu = devices.iter().find(|device| {
         matches!(device.device_type, LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu)
     });
-    gpu.filter(|_| gpu_layers > 0).map_or_else(|| "cpu".into(), |gpu| gpu.description.clone())
+    let gpu = gpu.filter(|_| gpu_layers > 0).map(|gpu| gpu.description.clone());
+    gpu.unwrap_or_else(|| format!("cpu ({})", hardware::kernels()))
 }
 
 fn file_stem(path: &Path) -> String {

@@ -46,17 +46,18 @@ impl Server<'_> {
         self.cut(slot, plan.keep);
         if let Some(copy) = plan.copy {
             // The copy leaves at least the last token to evaluate, whose logits are wanted.
-            let tokens = copy.tokens.min(prompt - 1);
-            if self.context.copy(copy.from, slot, tokens) {
-                self.slots.get_mut(slot).push(&spelled.tokens[..tokens]);
-            }
+            let copied = self.context.copy(copy.from, slot, copy.tokens.min(prompt - 1));
+            self.slots.get_mut(slot).push(&spelled.tokens[..copied]);
         }
         for victim in plan.evict {
             self.cut(victim, 0);
         }
-        // All of it held, but not the logits behind it: the last token is evaluated again.
         if self.slots.get(slot).tokens().len() == prompt && self.slots.get(slot).row(prompt).is_none() {
-            self.cut(slot, prompt - 1);
+            match self.context.marked_row(slot, prompt) {
+                Some(row) => self.slots.get_mut(slot).keep_row(row),
+                // All of it held, but not the logits behind it: the last token is evaluated again.
+                None => self.cut(slot, prompt - 1),
+            }
         }
         self.slots.touch(slot);
         let reused = self.slots.get(slot).tokens().len();
@@ -108,6 +109,8 @@ impl Server<'_> {
             task.phase = Phase::Prompted;
             task.usage.prefill_ms = task.began.map_or(0, |began| millis(began.elapsed()));
         }
+        let row = self.slots.get(slot).row(held + evaluated);
+        self.context.mark(slot, held + evaluated, row);
         Step::More
     }
 

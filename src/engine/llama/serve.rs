@@ -8,7 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
-use super::context::{Context, Decoded, Rows, mute_log};
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
+
+use super::chores::Chores;
+use super::context::{Context, Decoded, Rows, Shape, mute_log};
 use super::load::{CANCELLED, Loaded};
 use super::task::{Phase, Task, millis};
 use super::vocab::Vocabulary;
@@ -20,6 +24,14 @@ use crate::engine::speculate::Costs;
 use crate::engine::spell::Speller;
 use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 use crate::prompt::Prompt;
+
+/// Why the loop goes on.
+enum Wake {
+    Work,
+    /// Nothing was asked for a while, and something was left for then.
+    Idle,
+    Shutdown,
+}
 
 /// What became of one step.
 pub enum Step {
@@ -33,7 +45,7 @@ pub enum Step {
 
 /// Serves until shutdown. Returns with the contexts dropped.
 pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
-    let Loaded { backend, model, vocabulary, spelling, without_healing, shape, context_tokens, card } =
+    let Loaded { backend, model, vocabulary, spelling, without_healing, shape, context_tokens, card, chores } =
         loaded;
     let mut context = match Context::new(backend, &model, shape, shared.interrupt.clone()) {
         Ok(context) => context,
@@ -66,14 +78,20 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
         retired: Vec::new(),
         turn: Turn::default(),
         owed: false,
-        drafts: !context.loses_all(),
+        drafts: !context.falls_back(),
         costs: Costs::default(),
         context,
+        backend,
+        model: &model,
+        shape,
+        chores,
     };
     mute_log();
+    server.restore();
     *lock(&shared.counter) = Some(vocabulary.clone());
     shared.state.send_replace(ModelState::Ready(Arc::new(card)));
     server.run();
+    server.save();
 }
 
 pub struct Server<'a> {
@@ -91,12 +109,25 @@ pub struct Server<'a> {
     /// Whether answers to actions are drafted. Not where a wrong draft could not be taken back.
     pub drafts: bool,
     pub costs: Costs,
+    /// For another context, should this one be of the wrong shape.
+    pub backend: &'a LlamaBackend,
+    pub model: &'a LlamaModel,
+    pub shape: Shape,
+    pub chores: Chores,
     retired: Vec<Prompt>,
 }
 
 impl Server<'_> {
     fn run(&mut self) {
-        while self.receive() {
+        loop {
+            match self.receive() {
+                Wake::Shutdown => break,
+                Wake::Idle => {
+                    self.do_chores();
+                    continue;
+                }
+                Wake::Work => self.chores.put_off(),
+            }
             self.end_cancelled();
             self.retire();
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
@@ -123,12 +154,12 @@ impl Server<'_> {
         }
     }
 
-    /// Takes what is in the inbox, waiting while there is nothing to do; false at shutdown.
-    fn receive(&mut self) -> bool {
+    /// Takes what is in the inbox, waiting while there is nothing to do.
+    fn receive(&mut self) -> Wake {
         let mut inbox = lock(&self.shared.inbox);
         loop {
             if inbox.shutdown {
-                return false;
+                return Wake::Shutdown;
             }
             self.shared.interrupt.waiting.store(false, Ordering::SeqCst);
             let arrived = !inbox.jobs.is_empty() || !inbox.retired.is_empty();
@@ -146,10 +177,15 @@ impl Server<'_> {
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
             let now = Instant::now();
             if arrived || cancelled || schedule::next(&entries, now, false).is_some() {
-                return true;
+                return Wake::Work;
+            }
+            let due = self.chores_due().filter(|_| self.tasks.is_empty());
+            if due.is_some_and(|due| due <= now) {
+                return Wake::Idle;
             }
             // NB: an hour stands for ever; a spurious wake only looks again.
-            let wait = schedule::wake(&entries).map_or(Duration::from_secs(3600), |wake| wake - now);
+            let until = schedule::wake(&entries).or(due);
+            let wait = until.map_or(Duration::from_secs(3600), |until| until.saturating_duration_since(now));
             let woken = self.shared.bell.wait_timeout(inbox, wait);
             inbox = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
@@ -224,8 +260,9 @@ impl Server<'_> {
         let slot = task.slot;
         let held = self.slots.get(slot).tokens().len();
         let interrupt = &self.shared.interrupt;
-        // What is owed is done. So is what would have to be read again from its first token: there is less to wait for.
-        let is_firm = self.owed || self.context.loses_all();
+        // What is owed is done. So is a single token, where what was written would have to be read again.
+        let is_writing = matches!(task.phase, Phase::Chosen(_));
+        let is_firm = self.owed || (is_writing && self.context.falls_back());
         // NB: in this order. A cancel or an arrival from here on sets `abort` again; an earlier one is seen below.
         interrupt.running.store(task.job.id, Ordering::SeqCst);
         interrupt.firm.store(is_firm, Ordering::SeqCst);

@@ -20,6 +20,8 @@ pub struct Task {
     pub job: Job,
     pub phase: Phase,
     pub prompt: Vec<Token>,
+    /// Tokens chosen, the last of them not evaluated yet.
+    pub written: Vec<Token>,
     /// Bytes the text must still begin with, and that are no part of it: the prompt's unsettled end.
     pub forced: Vec<u8>,
     /// The text so far, in bytes.
@@ -68,6 +70,7 @@ impl Task {
             job,
             phase: Phase::New,
             prompt: Vec::new(),
+            written: Vec::new(),
             forced: Vec::new(),
             said: Vec::new(),
             is_forced: false,
@@ -118,6 +121,13 @@ impl Task {
         self.thoughts = may_think.then(Thoughts::default);
         self.prompt = spelled.tokens;
         self.forced = spelled.forced;
+    }
+
+    /// What is to be evaluated again, a batch at most, before the token that was chosen last: a slot that fell back to
+    /// an earlier state in the middle of a text holds only so many tokens.
+    pub fn lost(&self, held: usize) -> Vec<Token> {
+        let before = self.written.len().saturating_sub(1);
+        self.prompt.iter().chain(&self.written[..before]).skip(held).take(CHUNK).copied().collect()
     }
 
     /// The next token by a row of logits: one that agrees with what the text must begin with, or go on with.

@@ -51,6 +51,11 @@ impl Vocabulary {
         &self.pieces
     }
 
+    /// How many tokens there are.
+    pub fn size(&self) -> usize {
+        self.ends.len()
+    }
+
     /// Whether a token ends an answer: end of generation, or a control token, which is never text.
     pub fn ends(&self, token: Token) -> bool {
         usize::try_from(token).ok().and_then(|index| self.ends.get(index).copied()).unwrap_or(true)

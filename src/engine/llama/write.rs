@@ -34,6 +34,14 @@ impl Server<'_> {
     pub fn next(&mut self, index: usize, token: Token) -> Step {
         let task = &mut self.tasks[index];
         let (slot, held) = (task.slot, self.slots.get(task.slot).tokens().len());
+        let lost = task.lost(held);
+        if !lost.is_empty() {
+            return match self.decode(index, &lost, Rows::None) {
+                Ok(Some(evaluated)) if evaluated > 0 => Step::More,
+                Ok(_) => Step::Yielded,
+                Err(error) => Step::Failed(error),
+            };
+        }
         let mut batch = vec![token];
         // What waits does not wait for a draft.
         if !self.owed {
@@ -116,6 +124,7 @@ impl Server<'_> {
         task.forced.drain(..forced);
         task.said.extend_from_slice(&bytes[forced..]);
         task.phase = Phase::Chosen(token);
+        task.written.push(token);
         if let Some(speculator) = &mut task.speculator {
             speculator.push(token);
         }
