@@ -219,7 +219,7 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
 /// Starts the model that the settings name; returns at once. The only place where an engine is made.
 #[cfg(feature = "llama")]
 fn backend(settings: &Settings) -> Arc<dyn Backend> {
-    use crate::engine::llama::{LlamaEngine, Options, Source};
+    use crate::engine::llama::{LlamaEngine, Options, Source, Without};
 
     let model = &settings.model;
     let source = match &model.path {
@@ -230,7 +230,11 @@ fn backend(settings: &Settings) -> Arc<dyn Backend> {
         threads: model.threads,
         gpu_layers: model.gpu_layers,
         context_tokens: model.context_tokens,
-        without_healing: !settings.parts.has(Part::Healing),
+        without: Without {
+            healing: !settings.parts.has(Part::Healing),
+            places: !settings.parts.has(Part::Places),
+            drafts: !settings.parts.has(Part::Drafts),
+        },
     };
     LlamaEngine::start(source, options)
 }

@@ -57,8 +57,6 @@ pub struct CompletionSettings {
     pub menu: Menu,
     /// Mean log-probability below which an automatic suggestion is hidden.
     pub min_confidence: f32,
-    /// What is being typed needs no model where a suggestion says it, shown or still being written.
-    pub type_through: bool,
     /// The text round the cursor is read before anything is asked for.
     pub warm_up: bool,
     /// The suggestion behind the one that is shown is made before that is accepted.
@@ -167,7 +165,6 @@ impl Default for Settings {
                 show_delay_ms: 0,
                 menu: Menu::Auto,
                 min_confidence: -0.5,
-                type_through: true,
                 warm_up: true,
                 speculate: true,
             },

@@ -144,7 +144,7 @@ impl Assistant {
         rules: &Rules,
     ) -> Option<(Shaped, Origin)> {
         let kept = lock(&self.places).of(uri)?.cache.find(document.rope(), offset)?;
-        if !rules.settings.completion.type_through && kept.from.part == 0 {
+        if !rules.settings.parts.has(Part::TypeThrough) && kept.from.part == 0 {
             return None;
         }
         let shaped = shape::reshape(document, offset, &kept.text, kept.confidence).ok()?;

@@ -35,6 +35,8 @@ pub enum Bench {
     Engine(Options),
     /// What each key costs, real code typed again into a whole server
     Replay(replay::Options),
+    /// Figures beside those of llama.vim with llama-server, and their goals
+    Compare(replay::compare::Options),
     /// Write a model of a real one's shape with random weights
     Model(shape::Options),
 }
@@ -60,6 +62,7 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
     let options = match bench {
         Bench::Engine(options) => options,
         Bench::Replay(options) => return replay::run(session, options),
+        Bench::Compare(options) => return replay::compare::run(session, options),
         Bench::Model(options) => return shape::run(session, options),
     };
     let runtime = super::runtime()?;

@@ -52,8 +52,17 @@ pub struct Options {
     pub gpu_layers: Option<u32>,
     /// Tokens of one prompt with its answer.
     pub context_tokens: Option<u32>,
-    /// For measuring what healing is worth.
-    pub without_healing: bool,
+    /// For measuring what they are worth.
+    pub without: Without,
+}
+
+/// Parts of the engine that can be switched off.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Without {
+    pub healing: bool,
+    /// One sequence does for all places and for actions.
+    pub places: bool,
+    pub drafts: bool,
 }
 
 /// The engine. Dropping it stops the thread and waits for it.

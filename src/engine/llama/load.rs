@@ -14,7 +14,7 @@ use llama_cpp_2::{LlamaBackendDeviceType, LogOptions};
 
 use super::context::{CHUNK, Shape};
 use super::vocab::Vocabulary;
-use super::{Options, Shared, Source};
+use super::{Options, Shared, Source, Without};
 use crate::engine::chat::{Chat, Specials};
 use crate::engine::slot::{ACTIONS, PLACES};
 use crate::engine::spell::{FimTokens, Spelling};
@@ -40,8 +40,7 @@ pub struct Loaded {
     pub model: Arc<LlamaModel>,
     pub vocabulary: Arc<Vocabulary>,
     pub spelling: Spelling,
-    /// See [`Options`].
-    pub without_healing: bool,
+    pub without: Without,
     pub shape: Shape,
     /// Tokens of one prompt with its answer.
     pub context_tokens: usize,
@@ -93,7 +92,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         model,
         vocabulary,
         spelling,
-        without_healing: options.without_healing,
+        without: options.without,
         shape: fit.shape,
         context_tokens: fit.context as usize,
         card,

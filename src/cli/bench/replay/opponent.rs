@@ -1,0 +1,61 @@
+//! The server that CodeSage is compared with: one that runs already, or one that is started beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::infill::{Address, Infill, PATIENCE, Started, Threads};
+use crate::cli::{Failure, Session};
+use crate::models::hardware;
+
+/// Which one, if any.
+#[derive(Args, Debug)]
+#[group(id = "opponent", multiple = false)]
+pub struct Options {
+    /// Ask a llama-server on this machine the same, in turn: the address of its /infill
+    #[arg(long, value_name = "URL")]
+    against: Option<Address>,
+    /// Start this llama-server with the same model and threads, and ask it the same, in turn
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+}
+
+/// See the module.
+pub enum Opponent {
+    Running(Address),
+    Ours(Arc<Started>),
+}
+
+impl Options {
+    pub fn is_wanted(&self) -> bool {
+        self.against.is_some() || self.server.is_some()
+    }
+
+    /// The server, ready. `about` is what CodeSage says of its model: one that is started gets the same file and
+    /// threads. `folder` takes what it writes.
+    pub fn find(&self, session: &Session, about: &Value, folder: &Path) -> Result<Option<Opponent>, Failure> {
+        if let Some(address) = &self.against {
+            return Ok(Some(Opponent::Running(address.clone())));
+        }
+        let Some(program) = &self.server else { return Ok(None) };
+        let single = about["threads"].as_u64().and_then(|threads| u32::try_from(threads).ok()).unwrap_or(1);
+        let batch = session.settings.model.threads.unwrap_or_else(hardware::compute_threads);
+        let model = Path::new(about["path"].as_str().unwrap_or_default());
+        let started = Started::start(program, model, Threads { single, batch }, folder)?;
+        Ok(Some(Opponent::Ours(Arc::new(started))))
+    }
+}
+
+impl Opponent {
+    /// An arm that asks it; `speculates` as llama.vim does where keys come by the clock.
+    pub fn arm(&self, tokens: u32, speculates: bool, seed: u64) -> Result<Infill, Failure> {
+        match self {
+            Opponent::Running(address) => {
+                Infill::connect(address.clone(), tokens, speculates, seed, PATIENCE)
+            }
+            Opponent::Ours(started) => Infill::beside(started, tokens, speculates, seed),
+        }
+    }
+}
