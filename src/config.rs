@@ -51,7 +51,7 @@ pub struct CompletionSettings {
     pub multiline: Multiline,
     pub max_tokens: u32,
     pub max_time_ms: u32,
-    /// 0: adaptive, at most 75 ms.
+    /// 0: adaptive, at most 10 ms.
     pub debounce_ms: u32,
     pub show_delay_ms: u32,
     pub menu: Menu,

@@ -57,7 +57,7 @@ pub struct Options {
 }
 
 /// Parts of the engine that can be switched off.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Without {
     pub healing: bool,
     /// One sequence does for all places and for actions.

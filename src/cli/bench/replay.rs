@@ -14,27 +14,33 @@ mod infill;
 mod interval;
 mod keys;
 mod opponent;
-mod process;
+pub mod process;
 mod report;
 mod scene;
 mod server;
+mod simulated;
+mod soak;
 mod tally;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
 use super::super::{Failure, Session};
+use crate::config::{Part, Settings};
 use crate::eval::{Project, corpus};
 use crate::syntax::Language;
 use arm::Arm;
 use busy::Busy;
 use editing::Editing;
+use infill::{Asking, Infill};
 use keys::{Accept, Typist};
 use report::Plan;
 use scene::Run;
+use simulated::Memory;
 use tally::{Round, Side};
 
 /// Runs, and keys of a run, where there is one arm; in each round, where there are two.
@@ -89,6 +95,9 @@ pub struct Options {
     /// Keep one core busy beside it, as a build does
     #[arg(long)]
     beside: bool,
+    /// As many keys as somebody types in an hour, and what the server's memory comes to: a run as long as it takes
+    #[arg(long, conflicts_with_all = ["opponent", "mode", "rounds"])]
+    soak: bool,
     /// Print one object
     #[arg(long)]
     json: bool,
@@ -100,6 +109,9 @@ enum Mode {
     Closed,
     /// When a person would press it: for times
     Open,
+    /// When a person would press it, on a clock of its own where the model takes as long as a table says: for what is
+    /// cancelled and what is in vain, exactly. Beside it llama.vim with its server, by the same table
+    Simulated,
 }
 
 impl Mode {
@@ -107,6 +119,7 @@ impl Mode {
         match self {
             Mode::Closed => "closed",
             Mode::Open => "open",
+            Mode::Simulated => "simulated",
         }
     }
 }
@@ -141,28 +154,64 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         load: process::load(),
     };
     let folder = tempfile::tempdir()?;
+    if options.mode == Mode::Simulated {
+        let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
+        let sides = simulated(&session, &options, &replay, &plan)?;
+        return tell(session, &options, &plan, &sides);
+    }
     let server = Arguments { mode: options.mode, tokens: options.tokens, shows_all: false };
     let mut editing = options.source.start(&session, server, folder.path())?;
     let model = editing.about()?["model"].clone();
     let mut arms: Vec<Measured> = Vec::new();
     if let Some(opponent) = options.opponent.find(&session, &model, folder.path())? {
-        let infill = opponent.arm(options.tokens, options.mode == Mode::Open, options.source.seed)?;
+        let asking = Asking { tokens: options.tokens, speculates: options.mode == Mode::Open, ends: true };
+        let infill = opponent.arm(asking, options.source.seed)?;
         arms.push(Measured::of(infill));
     }
     arms.push(Measured::of(editing));
     let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
     let busy = options.beside.then(Busy::start).transpose()?;
+    if options.soak {
+        return soak::run(session, &replay, arms, &plan, options.json);
+    }
     replay.rounds(&mut arms, plan.rounds, plan.runs, plan.seed)?;
     drop(busy);
     // Ours is told first.
     let sides = arms.into_iter().rev().map(Measured::finish).collect::<Result<Vec<_>, _>>()?;
+    tell(session, &options, &plan, &sides)
+}
+
+fn tell(session: Session, options: &Options, plan: &Plan, sides: &[Side]) -> Result<(), Failure> {
     let mut output = session.output;
     if options.json {
-        writeln!(output, "{:#}", plan.object(&sides))?;
+        writeln!(output, "{:#}", plan.object(sides))?;
     } else {
-        plan.print(&sides, &mut output)?;
+        plan.print(sides, &mut output)?;
     }
     Ok(())
+}
+
+/// Both on a clock of their own, with one model.
+fn simulated(
+    session: &Session,
+    options: &Options,
+    replay: &Replay,
+    plan: &Plan,
+) -> Result<Vec<Side>, Failure> {
+    let files = replay.projects.iter().flat_map(|project| &project.files);
+    let memory = Arc::new(Memory::of(files.map(|file| file.text.clone())));
+    let mut settings = Settings { parts: session.settings.parts.clone(), ..Settings::default() };
+    settings.completion.max_tokens = options.tokens;
+    settings.completion.speculate = settings.parts.has(Part::Speculation);
+    settings.completion.warm_up = settings.parts.has(Part::Warm);
+    let line = Box::new(simulated::line::Simulated::new(memory.clone()));
+    let asking = Asking { tokens: options.tokens, speculates: true, ends: true };
+    let mut arms = vec![
+        Measured::of(simulated::codesage::Codesage::new(memory, settings)?),
+        Measured::of(Infill::new(line, asking, plan.seed)),
+    ];
+    replay.rounds(&mut arms, plan.rounds, plan.runs, plan.seed)?;
+    arms.into_iter().map(Measured::finish).collect()
 }
 
 /// An arm, and what was measured of it.
@@ -219,7 +268,7 @@ impl Replay {
             arm.open(&typist.editor)?;
             measured.pressed += self.type_run(arm, &mut typist, &mut round)?;
             arm.close(&typist.editor)?;
-            if self.mode == Mode::Open {
+            if self.mode != Mode::Closed {
                 round.latencies.extend(arm.latencies());
             }
             if is_watched {
@@ -235,12 +284,12 @@ impl Replay {
 
     /// How many keys that took.
     fn type_run(&self, arm: &mut dyn Arm, typist: &mut Typist, round: &mut Round) -> Result<u64, Failure> {
-        let mut pressed = Instant::now();
+        let mut pressed = arm.now();
         let mut arrived = None;
         let mut keys = 0;
         while keys < self.keys as u64 {
             let gap = typist.gap();
-            if self.mode == Mode::Open {
+            if self.mode != Mode::Closed {
                 arm.wait(&typist.editor, pressed + gap)?;
                 if keys > 0 && gap >= PAUSE {
                     let since = |(_, at): (_, Instant)| at.saturating_duration_since(pressed).as_secs_f64();
@@ -248,7 +297,7 @@ impl Replay {
                 }
             }
             let Some(stroke) = typist.next(arm.ghost().map(|(ghost, _)| ghost)) else { break };
-            pressed = Instant::now();
+            pressed = arm.now();
             arm.press(&typist.editor, &stroke)?;
             keys += 1;
             if self.mode == Mode::Closed {

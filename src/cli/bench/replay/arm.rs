@@ -15,6 +15,11 @@ pub trait Arm {
     /// As it stands in tables and in the object.
     fn name(&self) -> &'static str;
 
+    /// By the clock that it lives by.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     /// The files of a run are open.
     fn open(&mut self, editor: &Editor) -> Result<(), Failure>;
 

@@ -2,8 +2,9 @@
 //!
 //! Three parts, each with both in turn but for the second: keys that wait for answers, for counters and times; the same
 //! with one core kept busy, CodeSage alone; and keys at a person's pace, for what is cancelled and what was in vain. Each
-//! figure stands beside its goal and is printed whether it is met or not. Both write as many tokens and show whatever
-//! they write.
+//! figure stands beside its goal and is printed whether it is met or not. Both show whatever
+//! they write, and neither ends where a model of random weights has its ends; what a line takes is made of what its
+//! first token and each other one took, for the lines of both are not equally long.
 
 use std::io::Write;
 
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::busy::Busy;
 use super::goals::{Found, Rows};
+use super::infill::Asking;
 use super::opponent;
 use super::tally::Side;
 use super::{Accept, Arguments, Measured, Mode, Replay, Source, at_least_two, process};
@@ -53,6 +55,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     };
     let start =
         |mode| source.start(&session, Arguments { mode, tokens: *tokens, shows_all: true }, folder.path());
+    let asking = |speculates| Asking { tokens: *tokens, speculates, ends: false };
     let before = process::load();
 
     let mut editing = start(Mode::Closed)?;
@@ -60,7 +63,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let Some(opponent) = options.opponent.find(&session, &model, folder.path())? else {
         return Err(Failure::Usage("name a llama-server: --server FILE or --against URL".to_owned()));
     };
-    let mut arms = vec![Measured::of(opponent.arm(*tokens, false, source.seed)?), Measured::of(editing)];
+    let mut arms = vec![Measured::of(opponent.arm(asking(false), source.seed)?), Measured::of(editing)];
     let closed = replay(Mode::Closed, *keys)?;
     closed.rounds(&mut arms, *rounds, *runs, source.seed)?;
 
@@ -70,7 +73,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     drop(busy);
 
     let mut paced =
-        vec![Measured::of(opponent.arm(*tokens, true, source.seed)?), Measured::of(start(Mode::Open)?)];
+        vec![Measured::of(opponent.arm(asking(true), source.seed)?), Measured::of(start(Mode::Open)?)];
     replay(Mode::Open, OPEN_KEYS)?.rounds(&mut paced, OPEN_ROUNDS, *runs, source.seed)?;
 
     let sides =
@@ -82,7 +85,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         }
         _ => return Err(Failure::Message("an arm was lost".to_owned())),
     };
-    let rows = Rows::of(&found);
+    let rows = Rows::of(&found, *tokens);
     let pressed: usize = found.ours.rounds.iter().map(|round| round.keys.len()).sum();
     let load = [before, process::load()];
     let mut output = session.output;

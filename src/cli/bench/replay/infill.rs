@@ -25,7 +25,7 @@ use context::{Cache, Kept, Local, Ring};
 pub use http::Address;
 use line::Http;
 pub use line::{Done, Line};
-pub use started::{Started, Threads};
+pub use started::{Like, Started};
 
 /// `max_line_suffix`: no request with more than so many characters right of the cursor.
 const LINE_SUFFIX: usize = 8;
@@ -45,9 +45,7 @@ pub struct Infill {
     retry: Option<(Instant, Vec<String>)>,
     cache: Cache,
     ring: Ring,
-    /// Tokens of an answer at most (`n_predict`).
-    tokens: u32,
-    speculates: bool,
+    asking: Asking,
     pressed: Instant,
     ghost: Option<(Ghost, Instant)>,
     /// The answer to the newest key, where one was needed.
@@ -62,6 +60,18 @@ pub struct Infill {
     unshown: HashMap<u64, u64>,
 }
 
+/// How it asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// Tokens of an answer at most (`n_predict`).
+    pub tokens: u32,
+    /// As the plugin does where keys come by the clock.
+    pub speculates: bool,
+    /// Whether answers end where the plugin lets them. What a model of random weights writes ends at once by its
+    /// `infill` sampler, which wants one token to be likely, and shows nothing of what writing costs.
+    pub ends: bool,
+}
+
 /// What is used of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -74,24 +84,18 @@ pub struct Answer {
 }
 
 impl Infill {
-    /// Looks whether a server answers there. `speculates` as the plugin does where keys come by the clock.
-    pub fn connect(
-        address: Address,
-        tokens: u32,
-        speculates: bool,
-        seed: u64,
-        patience: Duration,
-    ) -> Result<Self, Failure> {
-        Ok(Self::new(Box::new(Http::connect(address, patience, None)?), tokens, speculates, seed))
+    /// Looks whether a server answers there.
+    pub fn connect(address: Address, asking: Asking, seed: u64, patience: Duration) -> Result<Self, Failure> {
+        Ok(Self::new(Box::new(Http::connect(address, patience, None)?), asking, seed))
     }
 
     /// The same, of a server that we have started.
-    pub fn beside(server: &Arc<Started>, tokens: u32, speculates: bool, seed: u64) -> Result<Self, Failure> {
+    pub fn beside(server: &Arc<Started>, asking: Asking, seed: u64) -> Result<Self, Failure> {
         let line = Http::connect(server.address().clone(), PATIENCE, Some(server.clone()))?;
-        Ok(Self::new(Box::new(line), tokens, speculates, seed))
+        Ok(Self::new(Box::new(line), asking, seed))
     }
 
-    pub fn new(line: Box<dyn Line>, tokens: u32, speculates: bool, seed: u64) -> Self {
+    pub fn new(line: Box<dyn Line>, asking: Asking, seed: u64) -> Self {
         let pressed = line.now();
         Self {
             line,
@@ -99,8 +103,7 @@ impl Infill {
             retry: None,
             cache: Cache::default(),
             ring: Ring::new(seed),
-            tokens,
-            speculates,
+            asking,
             pressed,
             ghost: None,
             answer: None,
@@ -129,13 +132,13 @@ impl Infill {
         }
         self.ring.forget_similar(editor);
         let limit = if previous.is_empty() { FIRST_MS } else { SPECULATIVE_MS };
-        let request = json!({
+        let mut request = json!({
             "id_slot": 0,
             "input_prefix": local.prefix,
             "input_suffix": local.suffix,
             "input_extra": self.ring.extra(),
             "prompt": local.middle,
-            "n_predict": self.tokens,
+            "n_predict": self.asking.tokens,
             "stop": [],
             "n_indent": local.indent,
             "top_k": 40,
@@ -151,6 +154,14 @@ impl Infill {
                 "timings/predicted_ms",
             ],
         });
+        if let (false, Some(fields)) = (self.asking.ends, request.as_object_mut()) {
+            fields.extend([
+                ("samplers".to_owned(), json!(["top_k", "top_p"])),
+                ("ignore_eos".to_owned(), true.into()),
+                ("n_indent".to_owned(), 0.into()),
+            ]);
+            fields.remove("t_max_predict_ms");
+        }
         self.is_for_key = previous.is_empty();
         self.busy = self.line.send(request).then_some(hashes);
         self.ring.follow(editor);
@@ -189,7 +200,7 @@ impl Infill {
         self.unshown.remove(&number);
         let range = editor.cursor..editor.cursor;
         self.ghost = Some((Ghost { range, text: lines.join("\n"), id: None }, now));
-        if self.speculates {
+        if self.asking.speculates {
             self.ask(editor, &lines);
         }
         true
@@ -199,6 +210,10 @@ impl Infill {
 impl Arm for Infill {
     fn name(&self) -> &'static str {
         "infill"
+    }
+
+    fn now(&self) -> Instant {
+        self.line.now()
     }
 
     /// `s:ring_update`, as long as there is something to read: the person has looked at the files before typing.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::Value;
 
-use super::infill::{Address, Infill, PATIENCE, Started, Threads};
+use super::infill::{Address, Asking, Infill, Like, PATIENCE, Started};
 use crate::cli::{Failure, Session};
 use crate::models::hardware;
 
@@ -40,22 +40,24 @@ impl Options {
             return Ok(Some(Opponent::Running(address.clone())));
         }
         let Some(program) = &self.server else { return Ok(None) };
-        let single = about["threads"].as_u64().and_then(|threads| u32::try_from(threads).ok()).unwrap_or(1);
-        let batch = session.settings.model.threads.unwrap_or_else(hardware::compute_threads);
-        let model = Path::new(about["path"].as_str().unwrap_or_default());
-        let started = Started::start(program, model, Threads { single, batch }, folder)?;
+        let number = |name: &str| about[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        let many = session.settings.model.threads.unwrap_or_else(hardware::compute_threads);
+        let like = Like {
+            model: Path::new(about["path"].as_str().unwrap_or_default()),
+            context: number("contextTokens").unwrap_or(u32::MAX),
+            threads: [number("threads").unwrap_or(1), many],
+        };
+        let started = Started::start(program, like, folder)?;
         Ok(Some(Opponent::Ours(Arc::new(started))))
     }
 }
 
 impl Opponent {
-    /// An arm that asks it; `speculates` as llama.vim does where keys come by the clock.
-    pub fn arm(&self, tokens: u32, speculates: bool, seed: u64) -> Result<Infill, Failure> {
+    /// An arm that asks it.
+    pub fn arm(&self, asking: Asking, seed: u64) -> Result<Infill, Failure> {
         match self {
-            Opponent::Running(address) => {
-                Infill::connect(address.clone(), tokens, speculates, seed, PATIENCE)
-            }
-            Opponent::Ours(started) => Infill::beside(started, tokens, speculates, seed),
+            Opponent::Running(address) => Infill::connect(address.clone(), asking, seed, PATIENCE),
+            Opponent::Ours(started) => Infill::beside(started, asking, seed),
         }
     }
 }

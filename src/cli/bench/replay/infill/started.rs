@@ -17,15 +17,20 @@ use crate::cli::Failure;
 const PATIENCE: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(50);
 /// Options that do not depend on the model.
-const OPTIONS: [&str; 10] = ["-c", "8192", "-b", "1024", "-ub", "1024", "--cache-reuse", "256", "-np", "1"];
+const OPTIONS: [&str; 6] = ["-c", "8192", "--cache-reuse", "256", "-np", "1"];
+/// Tokens of a batch, by which `/infill` also cuts its prompts.
+const BATCH: u32 = 1024;
 /// Characters of what it wrote last that are shown when it does not start.
 const SHOWN: usize = 600;
 
-/// Threads for single tokens, and for reading.
+/// What it has in common with CodeSage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Threads {
-    pub single: u32,
-    pub batch: u32,
+pub struct Like<'a> {
+    pub model: &'a Path,
+    /// Tokens of one prompt with its answer.
+    pub context: u32,
+    /// Threads for single tokens, and for reading.
+    pub threads: [u32; 2],
 }
 
 /// See the module.
@@ -37,20 +42,35 @@ pub struct Started {
 
 impl Started {
     /// Starts it and waits until it has loaded the model. `folder` takes what it writes.
-    pub fn start(program: &Path, model: &Path, threads: Threads, folder: &Path) -> Result<Self, Failure> {
+    pub fn start(program: &Path, like: Like, folder: &Path) -> Result<Self, Failure> {
         let about =
             |why: &dyn std::fmt::Display| Failure::Message(format!("--server {}: {why}", program.display()));
         // NB: free when asked for; another program may take it before the server does, which then says so.
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).map_err(|why| about(&why))?;
         let port = port.port().to_string();
-        let (single, batch) = (threads.single.to_string(), threads.batch.to_string());
-        let own = ["--host", "127.0.0.1", "--port", &port, "-t", &single, "-tb", &batch];
+        let [single, many] = like.threads.map(|threads| threads.to_string());
+        // A model of a small context would refuse prompts of the usual size.
+        let batch = BATCH.min(like.context / 2).to_string();
+        let own = [
+            "-b",
+            &batch,
+            "-ub",
+            &batch,
+            "-t",
+            &single,
+            "-tb",
+            &many,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port,
+        ];
         let arguments: Vec<String> = OPTIONS.iter().chain(&own).map(|text| (*text).to_owned()).collect();
         let log = folder.join("llama-server.log");
         let written = File::create(&log)?;
         let child = Command::new(program)
-            .args([OsStr::new("-m"), model.as_os_str()])
+            .args([OsStr::new("-m"), like.model.as_os_str()])
             .args(&arguments)
             .stdin(Stdio::null())
             .stdout(written.try_clone()?)
