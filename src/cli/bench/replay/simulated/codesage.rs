@@ -1,7 +1,7 @@
 //! CodeSage on the simulated clock: its assistant, asked as its protocol edge asks it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -20,6 +20,9 @@ use crate::completion::policy::Trigger;
 use crate::config::Settings;
 use crate::engine::Backend;
 use crate::text::{Change, Encoding, Position};
+
+/// How long a person looks at the text before typing in it: the first suggestion in a place is not what is simulated.
+const LOOK: Duration = Duration::from_secs(120);
 
 /// See the module.
 pub struct Codesage {
@@ -84,12 +87,15 @@ impl Arm for Codesage {
     }
 
     fn open(&mut self, editor: &Editor) -> Result<(), Failure> {
-        let _inside = self.runtime.enter();
-        for file in editor.files.iter().rev() {
-            let uri = Self::uri(file)?;
-            self.assistant.open(uri.clone(), file.language, file.version, &file.text);
-            self.assistant.stir(&uri);
+        {
+            let _inside = self.runtime.enter();
+            for file in editor.files.iter().rev() {
+                let uri = Self::uri(file)?;
+                self.assistant.open(uri.clone(), file.language, file.version, &file.text);
+            }
+            self.assistant.caret(&Self::uri(editor.file())?, editor.cursor);
         }
+        self.runtime.block_on(tokio::time::sleep(LOOK));
         Ok(())
     }
 

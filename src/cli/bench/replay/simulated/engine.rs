@@ -187,8 +187,8 @@ impl Server {
         }
         task.usage.prompt_tokens = prompt.len() as u32;
         let mut counters = lock(&self.engine.counters);
-        counters.0.prompt_tokens += prompt.len() as u64;
         if pool == Pool::Beside && self.slots.holding(&prompt).is_some() {
+            counters.0.prompt_tokens += prompt.len() as u64;
             counters.0.reused_tokens += prompt.len() as u64;
             return Step::Ended(Stop::Limit);
         }
@@ -206,8 +206,8 @@ impl Server {
         }
         self.slots.touch(plan.slot);
         let reused = self.slots.get(plan.slot).tokens().len();
+        counters.0.prompt_tokens += reused as u64;
         counters.0.reused_tokens += reused as u64;
-        counters.0.evaluated_tokens += (prompt.len() - reused) as u64;
         (task.before, task.slot, task.prompt) = ([&*fill.head, &fill.typed].concat(), plan.slot, prompt);
         task.phase = Phase::Prefill;
         Step::More
@@ -224,6 +224,9 @@ impl Server {
         if is_read {
             self.slots.get_mut(slot).push(&task.prompt[held..end]);
             task.usage.evaluated_tokens += (end - held) as u32;
+            let mut counters = lock(&self.engine.counters);
+            counters.0.prompt_tokens += (end - held) as u64;
+            counters.0.evaluated_tokens += (end - held) as u64;
             if end == task.prompt.len() {
                 task.phase = Phase::Prompted;
             }
