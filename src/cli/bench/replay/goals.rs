@@ -98,26 +98,26 @@ impl Rows {
             ),
             single(
                 "wastedTokens",
-                "tokens read and written for nothing",
+                "at a person's pace: tokens read and written for nothing",
                 waste(paced_ours),
                 waste(paced_theirs),
                 Goal::Times(10.0),
             ),
             single(
                 "openAnswerMs",
-                "answer p50, ms",
+                "at a person's pace: answer p50, ms",
                 open(paced_ours).0.rank(0.5),
                 open(paced_theirs).0.rank(0.5),
                 Goal::None,
             ),
             single(
                 "pauseToSuggestionMs",
-                "a pause to its suggestion p50, ms",
+                "at a person's pace: a pause to its suggestion p50, ms",
                 open(paced_ours).1.rank(0.5),
                 open(paced_theirs).1.rank(0.5),
                 Goal::None,
             ),
-            single("cpuSeconds", "processor, s for 1,000 keys", processor(paced_ours), None, Goal::None),
+            single("cpuSeconds", "at a person's pace: processor, s for 1,000 keys", processor(paced_ours), None, Goal::None),
             single("peakMiB", "memory at most, MiB", peak(paced_ours), peak(theirs), Goal::None),
         ])
     }
@@ -274,10 +274,10 @@ mod tests {
             | reading, ms a token (the first key of a run) | 0.04 | 2.00 | 50.0 | 50.0 to 50.0 |  |
             | writing, ms a token | 2.00 | 2.00 | 1.00 | 1.00 to 1.00 |  |
             | at a person's pace: cancel to idle p95, ms | 7.50 |  |  |  | at most 15: met |
-            | tokens read and written for nothing | 20.0 | 400 | 20.0 |  | 10 times: met |
-            | answer p50, ms | 10.0 | 500 | 50.0 |  |  |
-            | a pause to its suggestion p50, ms | never | never | never |  |  |
-            | processor, s for 1,000 keys | 2.00 |  |  |  |  |
+            | at a person's pace: tokens read and written for nothing | 20.0 | 400 | 20.0 |  | 10 times: met |
+            | at a person's pace: answer p50, ms | 10.0 | 500 | 50.0 |  |  |
+            | at a person's pace: a pause to its suggestion p50, ms | never | never | never |  |  |
+            | at a person's pace: processor, s for 1,000 keys | 2.00 |  |  |  |  |
             | memory at most, MiB | 5.00 | 5.00 | 1.00 |  |  |
         "#]].assert_eq(&rows.table());
         let object = rows.object();

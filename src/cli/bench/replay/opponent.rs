@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::infill::{Address, Asking, Infill, Like, PATIENCE, Started};
 use crate::cli::{Failure, Session};
-use crate::models::hardware;
+use crate::models::{gguf, hardware};
 
 /// Which one, if any.
 #[derive(Args, Debug)]
@@ -42,9 +42,10 @@ impl Options {
         let Some(program) = &self.server else { return Ok(None) };
         let number = |name: &str| about[name].as_u64().and_then(|number| u32::try_from(number).ok());
         let many = session.settings.model.threads.unwrap_or_else(hardware::compute_threads);
+        let path = about["path"].as_str().unwrap_or_default();
         let like = Like {
-            model: Path::new(about["path"].as_str().unwrap_or_default()),
-            context: number("contextTokens").unwrap_or(u32::MAX),
+            model: Path::new(path),
+            context: gguf::check(Path::new(path)).map_or(u32::MAX, |header| header.context_length),
             threads: [number("threads").unwrap_or(1), many],
         };
         let started = Started::start(program, like, folder)?;

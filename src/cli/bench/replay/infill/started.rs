@@ -27,7 +27,7 @@ const SHOWN: usize = 600;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Like<'a> {
     pub model: &'a Path,
-    /// Tokens of one prompt with its answer.
+    /// Tokens that the model was trained for.
     pub context: u32,
     /// Threads for single tokens, and for reading.
     pub threads: [u32; 2],
