@@ -2,21 +2,24 @@
 //!
 //! Standard output is handed in as a file: descriptor 1 belongs to standard error by now (`main.rs`). Only `lsp`
 //! speaks protocol on it, all others print on it. Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a guard
-//! wants a person to look first, 130 ended by Ctrl-C.
+//! wants a person to look first, 130 ended by Ctrl-C (143 by SIGTERM, 129 with the terminal).
 
 mod bench;
 mod colour;
 mod complete;
 mod config;
+mod count;
 mod demo;
 mod edit;
 mod eval;
+mod interrupt;
 mod journal;
 mod lsp;
 mod models;
 #[cfg(not(feature = "llama"))]
 mod no_model;
 mod source;
+mod workspace;
 
 use std::fs::File;
 use std::io;
@@ -30,6 +33,7 @@ use crate::config::{CommandLine, Layers, Origin, Part, Settings};
 use crate::edit::guard::Guard;
 use crate::engine::{Backend, ModelCard, ModelState};
 use crate::log;
+use interrupt::Interrupt;
 
 /// A language server with a private, local coding model inside it.
 ///
@@ -44,6 +48,7 @@ pub struct Arguments {
 }
 
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
 struct Shared {
     /// The model: a GGUF file, or `builtin` for the one in the binary
     #[arg(long, value_name = "PATH", global = true, env = "CODESAGE_MODEL")]
@@ -104,8 +109,8 @@ enum Failure {
     Usage(String),
     /// Nothing is wrong, but a person is to look first.
     Doubted(String),
-    /// By Ctrl-C.
-    Interrupted,
+    /// By a signal; and what that means for what was asked, if there is something to say.
+    Interrupted(Interrupt, &'static str),
     Output(io::Error),
 }
 
@@ -182,8 +187,8 @@ impl Failure {
             Failure::Message(message) => (1, message),
             Failure::Usage(message) => (2, message),
             Failure::Doubted(message) => (3, message),
-            // As shells have it for a process that the signal ended.
-            Failure::Interrupted => (130, "interrupted; nothing was written".to_owned()),
+            Failure::Interrupted(by, "") => (by.code(), by.said().to_owned()),
+            Failure::Interrupted(by, rest) => (by.code(), format!("{}; {rest}", by.said())),
         }
     }
 

@@ -292,41 +292,59 @@ fn the_model_in_the_box_does_or_says_why_not() {
     }
 }
 
-/// In a shell: what was asked for is taken back, at once and whole.
+/// In a shell: what was asked for is taken back, at once and whole, and what is said of it is true.
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_stops_the_tokens_and_writes_nothing() {
     use std::fs;
     use std::process::{Command, Stdio};
 
-    let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let model = TinyModel::slow().write(folder.path());
-    fs::write(here.path().join("numbers.rs"), RUST).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_codesage"))
-        .args(["edit", "numbers.rs:5", "--instruction", "use a constant", "--apply", "--json", "--model"])
-        .arg(model)
-        .current_dir(here.path())
-        .env("XDG_CONFIG_HOME", "/nonexistent")
-        .env("CODESAGE_STATE", folder.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let listens = |status: &str| {
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 2 != 0)
-    };
-    let began = std::time::Instant::now();
-    while !fs::read_to_string(format!("/proc/{}/status", child.id())).is_ok_and(|status| listens(&status)) {
-        assert!(began.elapsed() < process::DEADLINE && child.try_wait().unwrap().is_none());
-        std::thread::sleep(std::time::Duration::from_millis(1));
+    let edit = ["edit", "numbers.rs:5", "--instruction", "use a constant", "--apply", "--json"];
+    for (arguments, said) in [
+        (&edit[..], "codesage: interrupted; nothing was written\n"),
+        (&["explain", "numbers.rs:5"], "codesage: interrupted\n"),
+    ] {
+        let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let model = TinyModel::slow().write(folder.path());
+        fs::write(here.path().join("numbers.rs"), RUST).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_codesage"))
+            .args(arguments)
+            .arg("--model")
+            .arg(model)
+            .current_dir(here.path())
+            .env("XDG_CONFIG_HOME", "/nonexistent")
+            .env("CODESAGE_STATE", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let listens = |status: &str| {
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let mask = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+            mask.is_some_and(|mask| mask & 2 != 0)
+        };
+        let began = std::time::Instant::now();
+        while !fs::read_to_string(format!("/proc/{}/status", child.id())).is_ok_and(|status| listens(&status))
+        {
+            assert!(began.elapsed() < process::DEADLINE && child.try_wait().unwrap().is_none());
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.ends_with(said), "{told}");
+        if arguments[0] == "edit" {
+            let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!(
+                (&object["outcome"], &object["diff"]),
+                (&json!("cancelled"), &Value::Null),
+                "{object:#}"
+            );
+        }
+        assert_eq!(fs::read_to_string(here.path().join("numbers.rs")).unwrap(), RUST);
+        assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1, "nothing is left beside it");
     }
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let object: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&object["outcome"], &object["diff"]), (&json!("cancelled"), &Value::Null), "{object:#}");
-    assert_eq!(fs::read_to_string(here.path().join("numbers.rs")).unwrap(), RUST);
-    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1, "nothing is left beside it");
 }

@@ -10,6 +10,7 @@ use codesage::assist::recipes::{Recipes, Subject};
 use codesage::completion::Reason;
 use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
+use codesage::eval::report::COLUMNS;
 use codesage::lsp::ext;
 use codesage::syntax::Language;
 
@@ -52,6 +53,11 @@ fn tables_are_those_of_the_code() {
         guards += &format!("| `{}` | {} |\n", guard.code(), guard.meaning());
     }
     check_section("guards", &guards);
+    let mut columns = String::from("| column | says |\n|---|---|\n");
+    for (title, meaning) in COLUMNS {
+        columns += &format!("| {title} | {meaning} |\n");
+    }
+    check_section("columns", &columns);
 }
 
 #[test]
@@ -94,6 +100,50 @@ fn every_command_and_method_is_named() {
         let short = name.strip_prefix("codesage").expect("all are ours");
         let is_named = [name, short].iter().any(|name| glue.contains(&format!("`{name}`")));
         assert!(is_named, "{name} is in no line of the section");
+    }
+}
+
+/// A figure goes by the name that the command prints before it, numbers in it aside.
+#[test]
+fn figures_are_called_as_they_are_printed() {
+    let text = {
+        let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
+        fs::read_to_string(readme()).unwrap()
+    };
+    // A number and the place of one are the same.
+    let plain = |text: &str| {
+        let mut plain = String::new();
+        let mut is_inside = false;
+        for c in text.chars() {
+            match c {
+                '{' => (is_inside, plain) = (true, plain + "#"),
+                '}' => is_inside = false,
+                _ if is_inside => {}
+                c if c.is_ascii_digit() && plain.ends_with('#') => {}
+                c if c.is_ascii_digit() => plain.push('#'),
+                c => plain.push(c),
+            }
+        }
+        plain
+    };
+    for (heading, folder) in
+        [("| what | figure |", "src/cli/bench"), ("| key | mean |", "src/cli/bench/replay")]
+    {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.chain([folder.with_extension("rs")]).filter(|file| file.is_file());
+        let sources: Vec<String> = files.map(|file| fs::read_to_string(file).unwrap()).collect();
+        // What stands in quotes, line by line.
+        let lines = sources.iter().flat_map(|source| source.lines());
+        let printed: Vec<String> =
+            lines.flat_map(|line| line.split('"').skip(1).step_by(2)).map(plain).collect();
+        let (_, table) = text.split_once(heading).expect("the table");
+        let rows: Vec<&str> = table.lines().skip(2).map_while(|line| line.strip_prefix("| ")).collect();
+        assert!(rows.len() > 5, "{rows:?}");
+        for row in rows {
+            let name = row.split(" |").next().unwrap_or_default();
+            assert!(printed.contains(&plain(name)), "nothing prints {name:?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -165,5 +166,150 @@ fn a_journal_that_cannot_be_written_fails_nothing() {
         assert!(said(&output).contains(why), "{}", said(&output));
         let mine = if shell.state.is_file() { shell.state.clone() } else { shell.state.join("mine") };
         assert!(fs::read_to_string(mine).is_ok_and(|text| text == "mine\n") || why == "is not a file");
+    }
+}
+
+/// The file says where its workspace is, wherever somebody stands.
+#[test]
+fn the_workspace_is_the_files_own() {
+    let shell = Shell::new();
+    let root = shell.here.path().join("shop");
+    let elsewhere = shell.here.path().join("elsewhere");
+    for folder in [root.join("src"), root.join(".codesage/actions"), root.join(".git"), elsewhere.clone()] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(root.join("src/a.rs"), TEXT).unwrap();
+    fs::write(root.join("src/b.rs"), TEXT).unwrap();
+    fs::write(root.join(".codesageignore"), "b.rs\n").unwrap();
+    fs::write(root.join("codesage.toml"), "[model]\nthreds = 1\n").unwrap();
+    fs::write(root.join(".codesage/actions/mine.md"), "---\ntitle: Mine\n---\nMend it.\n").unwrap();
+    // What stands where somebody stands is of no concern.
+    fs::write(elsewhere.join("codesage.toml"), "[model]\nthrods = 1\n").unwrap();
+    for here in [&root, &root.join("src"), &elsewhere, shell.here.path()] {
+        let run = |file: &str, action: &str| {
+            let place = root.join(file);
+            let arguments = ["edit", place.to_str().unwrap(), "--action", action, "--json"];
+            shell.command(&arguments).current_dir(here).output().unwrap()
+        };
+        // It is known, so that only a model is missing; and the settings are those of its workspace.
+        let output = run("src/a.rs", "mine");
+        assert!(said(&output).contains("model: "), "{here:?}: {}", said(&output));
+        assert!(said(&output).contains("threds") && !said(&output).contains("throds"), "{}", said(&output));
+        let place = root.join("src/b.rs:1:1");
+        let complete =
+            shell.command(&["complete", place.to_str().unwrap()]).current_dir(here).output().unwrap();
+        assert!(said(&complete).contains("threds"), "{here:?}: {}", said(&complete));
+        let check = shell.command(&["config", "check"]).current_dir(here).output().unwrap();
+        let told = String::from_utf8(check.stdout).unwrap();
+        assert_eq!(told.contains("threds"), here.starts_with(&root), "{here:?}: {told}");
+    }
+    let records = shell.journal(&[]).0;
+    assert_eq!(records.len(), 4);
+    for record in records {
+        assert_eq!((record["workspace"].as_str(), record["path"].as_str()), (Some("shop"), Some("src/a.rs")));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_actions_is_checked_with_the_settings() {
+    let shell = Shell::new();
+    let actions = shell.here.path().join(".codesage/actions");
+    fs::create_dir_all(&actions).unwrap();
+    fs::create_dir(shell.here.path().join("sub")).unwrap();
+    let sound = "---\ntitle: Mine\n---\nMend it.\n";
+    let faulty = "---\ntitle: Mine\nkind: odd\n---\nMend\n{{ regoin }}.\n";
+    for (text, code, told) in [
+        (sound, 0, &["no problems (no settings file, 1 action)\n"][..]),
+        (faulty, 1, &["mine.md:3: `kind`: ", "mine.md:6: `regoin` is nothing"]),
+    ] {
+        fs::write(actions.join("mine.md"), text).unwrap();
+        for here in [shell.here.path(), &shell.here.path().join("sub")] {
+            let output = shell.command(&["config", "check"]).current_dir(here).output().unwrap();
+            let printed = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(code), "{printed}");
+            assert!(told.iter().all(|told| printed.contains(told)), "{printed}");
+            assert_eq!(printed.lines().count(), told.len(), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_worked_on_is_told_as_a_person_would() {
+    let shell = Shell::new();
+    for (place, told) in [
+        ("none.rs", "none.rs: there is no such file\n"),
+        ("a.rs:x", "a.rs:x: there is no such file; what stands behind the colon is no line\n"),
+        (".", ".: is a folder; name a file\n"),
+        ("a.rs:4", "a.rs: has 3 lines, and none is 4\n"),
+    ] {
+        let output = shell.run(&["edit", place, "--action", "fix"]);
+        assert_eq!((output.status.code(), &*said(&output)), (Some(1), &*format!("codesage: {told}")));
+    }
+}
+
+#[test]
+fn nothing_at_all_is_no_count() {
+    let shell = Shell::new();
+    for arguments in [
+        &["journal", "--limit", "0"][..],
+        &["eval", "--holes", "0"],
+        &["bench", "replay", "--runs", "0"],
+        &["bench", "replay", "--keys", "0"],
+        &["bench", "replay", "--against", "http://127.0.0.1:1", "--rounds", "1"],
+        &["edit", "a.rs", "--action", "fix", "--max-tokens", "0"],
+    ] {
+        let output = shell.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains("expected a whole number from "), "{arguments:?}: {}", said(&output));
+    }
+}
+
+/// Whatever ends it, nothing is left where temporary files are.
+#[cfg(unix)]
+#[test]
+fn what_is_told_to_end_leaves_nothing_behind() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::os::unix::fs::PermissionsExt;
+
+    let shell = Shell::new();
+    // A server that never answers.
+    let mute = shell.here.path().join("mute");
+    fs::write(&mute, "#!/bin/sh\nexec cat >/dev/null\n").unwrap();
+    fs::set_permissions(&mute, fs::Permissions::from_mode(0o755)).unwrap();
+    // The last is not to end with its terminal.
+    let ended = [
+        (Signal::INT, false, 130, "codesage: interrupted\n"),
+        (Signal::TERM, false, 143, "codesage: told to end\n"),
+        (Signal::HUP, false, 129, "codesage: the terminal was closed\n"),
+        (Signal::TERM, true, 143, "codesage: told to end\n"),
+    ];
+    for (signal, is_nohup, code, sentence) in ended
+        .into_iter()
+        .filter(|(signal, is_nohup, ..)| cfg!(target_os = "linux") || *signal != Signal::HUP && !is_nohup)
+    {
+        let temporary = tempfile::tempdir().unwrap();
+        let left = || fs::read_dir(temporary.path()).unwrap().count();
+        let line = if is_nohup { "trap '' HUP; exec \"$@\"" } else { "exec \"$@\"" };
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", line, "sh", env!("CARGO_BIN_EXE_codesage"), "bench", "replay", "--program"])
+            .arg(&mute);
+        command.env("TMPDIR", temporary.path()).env("XDG_CONFIG_HOME", "/nonexistent");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let begun = Instant::now();
+        while left() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it makes a folder for its server");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if is_nohup {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+            assert_eq!(u64::from_str_radix(mask.trim(), 16).unwrap() & 1, 1, "{status}");
+        }
+        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(id, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), &*said(&output), left()), (Some(code), sentence, 0), "{signal:?}");
     }
 }

@@ -67,11 +67,8 @@ impl Assistant {
         if let Some(guard) = guard {
             lock(&self.ledger).edit_refused(guard.code());
         }
-        self.tell(id, |record| Record {
-            outcome: Outcome::Refused,
-            guard: guard.map(|guard| guard.code().into()),
-            ..record
-        });
+        let outcome = if guard.is_some() { Outcome::Refused } else { Outcome::Failed };
+        self.tell(id, |record| Record { outcome, guard: guard.map(|guard| guard.code().into()), ..record });
     }
 
     /// An edit was taken back in these files; where that is all of it, it is told, and cannot be taken back again.
@@ -256,14 +253,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_edit_that_could_not_be_made_is_a_refusal() {
+    async fn an_edit_that_could_not_be_made_is_refused_or_has_failed() {
         let folder = tempfile::tempdir().unwrap();
         let (assistant, uri) = assistant("fn two() -> u32 {\n    2\n}\n<<<AI_EDIT_END>>>\n", folder.path());
         let mut rows = Vec::new();
-        for guard in [Some(Guard::Stale), None] {
+        for (guard, outcome) in [(Some(Guard::Stale), Outcome::Refused), (None, Outcome::Failed)] {
             let acted = assistant.act(job(&assistant, &uri, Action::Edit), |_| {}).await;
             assistant.turned_down(&acted.id, guard);
-            rows.push((acted.id, Outcome::Refused, guard.map(|guard| guard.code().to_owned()), 1, 1));
+            rows.push((acted.id, outcome, guard.map(|guard| guard.code().to_owned()), 1, 1));
         }
         assistant.flush_journal();
         assert_eq!(told(folder.path()), rows);

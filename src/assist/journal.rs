@@ -79,6 +79,8 @@ pub enum Outcome {
     /// Prose for the person.
     Answer,
     Refused,
+    /// It was to be made, and the disk did not let it.
+    Failed,
     Cancelled,
     Undone,
 }

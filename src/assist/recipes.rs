@@ -1,9 +1,9 @@
 //! Actions that a person wrote down: a Markdown file each, in a folder of the workspace.
 //!
 //! A file says in its front matter what it is called and when it is offered, and below that what the model is told,
-//! with places to fill in. That is all: a recipe is text and can run nothing. A bad file costs that file and one
-//! [`Problem`], never the rest. This watches nothing: [`Recipes::reload`] asks whether files changed, so that editors
-//! without file watching see them too. It reads files: never on the transport task.
+//! with places to fill in. That is all: a recipe is text and can run nothing. A bad file costs that file and a
+//! [`Problem`] for each of its mistakes, never the rest. This watches nothing: [`Recipes::reload`] asks whether files
+//! changed, so that editors without file watching see them too. It reads files: never on the transport task.
 
 mod folder;
 mod front;
@@ -43,7 +43,7 @@ pub struct Recipes {
 struct Read<'a> {
     folder: &'a Folder,
     file: PathBuf,
-    recipe: Result<Recipe, Fault>,
+    recipe: Result<Recipe, Vec<Fault>>,
 }
 
 impl Recipes {
@@ -67,6 +67,11 @@ impl Recipes {
         let is_same = files.iter().all(|(_, file)| is_listed(file))
             && self.stamps.iter().all(|(file, stamp)| folder::stamp(file) == *stamp);
         (!is_same).then(|| Self::read(self.folders.clone(), now))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.recipes.len()
     }
 
     /// The recipe that `codesage.custom` calls by this name.
@@ -105,13 +110,15 @@ impl Recipes {
                     Some(known) => {
                         let message =
                             format!("`{}` is the name of {} already", recipe.name, known.file.display());
-                        Err(Fault { line: None, key: None, message })
+                        Err(vec![Fault::whole(message)])
                     }
                     None => Ok(recipe),
                 });
             match recipe {
                 Ok(recipe) => recipes.push(Arc::new(recipe)),
-                Err(fault) => problems.push(problem(folder.origin(&file), fault)),
+                Err(faults) => {
+                    problems.extend(faults.into_iter().map(|fault| problem(folder.origin(&file), fault)));
+                }
             }
         }
         (Self { recipes, folders, stamps, looked: Mutex::new(now) }, problems)
@@ -133,15 +140,14 @@ fn candidates(folders: &[Folder]) -> (Vec<(&Folder, PathBuf)>, Vec<Problem>) {
             }
             Err(error) => Some(error.to_string()),
         };
-        let fault = |message| Fault { line: None, key: None, message };
-        problems.extend(message.map(|message| problem(folder.origin(&folder.path), fault(message))));
+        problems.extend(message.map(|message| problem(folder.origin(&folder.path), Fault::whole(message))));
     }
     (files, problems)
 }
 
 /// Files that the recipe names go to `named`.
-fn read_recipe(folder: &Folder, file: &Path, named: &mut HashSet<PathBuf>) -> Result<Recipe, Fault> {
-    let fault = |message: String| Fault { line: None, key: None, message };
+fn read_recipe(folder: &Folder, file: &Path, named: &mut HashSet<PathBuf>) -> Result<Recipe, Vec<Fault>> {
+    let fault = |message: String| vec![Fault::whole(message)];
     let text = folder.read(file).map_err(|error| fault(error.to_string()))?;
     let name = file.file_stem().and_then(|stem| stem.to_str());
     let name = name.ok_or_else(|| fault("the file's name is not UTF-8 text".to_owned()))?;

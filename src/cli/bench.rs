@@ -134,7 +134,7 @@ fn print(mut output: impl Write, figures: &[Figure], as_json: bool) -> Result<()
         let mean = figure.mean();
         writeln!(
             output,
-            "{title:<46} mean {mean:>8.2}  p50 {p50:>8.2}  p95 {p95:>8.2}  p99 {p99:>8.2}  max {max:>8.2} {unit}"
+            "{title:<48} mean {mean:>8.2}  p50 {p50:>8.2}  p95 {p95:>8.2}  p99 {p99:>8.2}  max {max:>8.2} {unit}"
         )?;
     }
     Ok(())

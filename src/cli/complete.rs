@@ -8,8 +8,8 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
-use super::source::Source;
-use super::{Failure, Session};
+use super::source::{self, Source};
+use super::{Failure, Session, workspace};
 use crate::assist::{Answer, Ask, Assistant};
 use crate::completion::policy::Trigger;
 use crate::text::{Encoding, Position};
@@ -51,20 +51,20 @@ impl FromStr for Place {
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let Place { file, position } = options.place;
     let about = |error: &dyn std::fmt::Display| Failure::Message(format!("{}: {error}", file.display()));
-    let Source { uri, text, .. } = Source::read(&file)?;
-    let root = std::env::current_dir()?;
-    let settings = super::settings_in(session.layers, &root);
+    let Source { path, uri, text } = Source::read(&file)?;
+    let workspace = workspace::of(&path);
+    let settings = super::settings_in(session.layers, &workspace);
 
     let runtime = super::runtime()?;
     let backend = super::backend(&settings);
     let answered = runtime.block_on(async {
         super::ready(&backend).await?;
-        let assistant = Assistant::new(backend.clone(), settings, vec![root]);
+        let assistant = Assistant::new(backend.clone(), settings, vec![workspace]);
         assistant.open(uri.clone(), "", 0, &text);
         let document = assistant.snapshot(&uri).ok_or_else(|| about(&"could not be opened"))?;
-        let lines = document.rope().len_lines();
-        if position.line as usize >= lines {
-            return Err(about(&format!("has {lines} lines")));
+        // Behind the end of the last line somebody may be about to write one.
+        if position.line as usize >= document.rope().len_lines() {
+            return Err(about(&format!("has {}", source::lines_of(document.rope()))));
         }
         let ask = Ask {
             offset: Encoding::Utf32.offset(document.rope(), position),

@@ -1,19 +1,21 @@
-//! `codesage config`: what the settings say, without an editor.
+//! `codesage config`: what the settings say, and the actions beside them, without an editor.
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::{Failure, Session};
+use super::colour::harmless;
+use super::{Failure, Session, workspace};
+use crate::assist::recipes::Recipes;
 use crate::config::{Layers, key};
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
-    /// Tell what is wrong with the settings; exit code 1 if anything is
+    /// Tell what is wrong with the settings and with your own actions; exit code 1 if anything is
     Check {
-        /// One settings file [default: the user's, and codesage.toml in this directory]
+        /// One settings file [default: the user's, the workspace's codesage.toml, and its actions]
         file: Option<PathBuf>,
     },
     /// Print a JSON schema of the settings
@@ -33,37 +35,50 @@ pub fn run(session: Session, config: Config) -> Result<(), Failure> {
 
 fn check(session: Session, file: Option<PathBuf>) -> Result<(), Failure> {
     let mut output = session.output;
-    let layers = match file {
-        Some(file) => {
-            let file = fs::canonicalize(&file)
-                .map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
-            let mut layers = Layers::new(Some(file.clone()));
-            // What a workspace's file may not say is told of it by its name.
-            match file.parent().filter(|_| file.file_name().is_some_and(|name| name == "codesage.toml")) {
-                Some(root) => layers.read_workspace(root),
-                None => layers.read_user(),
-            }
-            layers
-        }
+    let (layers, workspace) = match file {
+        Some(file) => (only(&file)?, None),
         None => {
             let mut layers = session.layers;
-            let here = std::env::current_dir()?;
-            layers.read_workspace(&here);
-            layers
+            let workspace = workspace::of_here();
+            if let Some(workspace) = &workspace {
+                layers.read_workspace(workspace);
+            }
+            (layers, workspace)
         }
     };
-    let (_, problems) = layers.resolve();
+    let (settings, mut problems) = layers.resolve();
+    let mut read: Vec<String> = layers.files().map(|file| file.display().to_string()).collect();
+    if read.is_empty() {
+        read.push("no settings file".to_owned());
+    }
+    if let Some(workspace) = workspace {
+        let (actions, wrong) = Recipes::load(&[workspace], &settings.actions);
+        problems.extend(wrong);
+        match actions.count() {
+            0 => {}
+            1 => read.push("1 action".to_owned()),
+            count => read.push(format!("{count} actions")),
+        }
+    }
     for problem in &problems {
-        writeln!(output, "{problem}")?;
+        writeln!(output, "{}", harmless(&problem.to_string()))?;
     }
     match problems.len() {
-        0 => {
-            let files: Vec<String> = layers.files().map(|file| file.display().to_string()).collect();
-            let read = if files.is_empty() { "no settings file".to_owned() } else { files.join(", ") };
-            writeln!(output, "no problems ({read})")?;
-            Ok(())
-        }
+        0 => Ok(writeln!(output, "no problems ({})", read.join(", "))?),
         1 => Err(Failure::Message("1 problem".to_owned())),
         count => Err(Failure::Message(format!("{count} problems"))),
     }
+}
+
+/// What is written in one file.
+fn only(file: &Path) -> Result<Layers, Failure> {
+    let file =
+        fs::canonicalize(file).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
+    let mut layers = Layers::new(Some(file.clone()));
+    // What a workspace's file may not say is told of it by its name.
+    match file.parent().filter(|_| file.file_name().is_some_and(|name| name == "codesage.toml")) {
+        Some(root) => layers.read_workspace(root),
+        None => layers.read_user(),
+    }
+    Ok(layers)
 }

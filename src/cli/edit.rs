@@ -17,7 +17,8 @@ use std::io::{IsTerminal, Write};
 use clap::{ArgGroup, Args};
 
 use super::colour::{Colour, harmless};
-use super::{Failure, Session};
+use super::interrupt::Interrupt;
+use super::{Failure, Session, count};
 use crate::assist::Assistant;
 use crate::assist::act::{Acted, Options as Asked, Outcome};
 use crate::edit::Action;
@@ -26,36 +27,52 @@ use progress::Ticker;
 use show::Ending;
 use task::{Machine, Task, What};
 
-const ENDS: &str = "Exit codes: 0 printed or written, 1 failed or refused, 2 wrong usage, 3 printed for you to look \
-                    at first (a guard doubts it), 130 ended by Ctrl-C";
+const HELP: &str = "\
+Examples:
+  codesage edit src/a.rs:12 --action document          what would change, as a difference
+  codesage edit src/a.rs:12 --action document --apply  the same, written
+  codesage edit a.py:3-9 --instruction 'use a comprehension' | git apply
+  codesage edit a.rs:7:5 --action fix --instruction 'cannot find value `x`'
+
+Exit codes:
+  0    printed or, with --apply, written
+  1    failed, or refused by a guard
+  2    wrong usage
+  3    a guard doubts it: printed for you to look at first
+  130  ended by Ctrl-C (143: by SIGTERM); nothing was written";
 
 #[derive(Args, Debug)]
-#[command(after_help = ENDS)]
+#[command(after_help = HELP)]
 #[command(group(ArgGroup::new("what").args(["action", "instruction"]).required(true).multiple(true)))]
 pub struct Options {
-    /// All of it, line A or lines A to B, from 1; line A stands for what it is a part of
+    /// A file; FILE:A, what line A is a part of; FILE:A-B, these lines; FILE:A:COLUMN, what stands there. All from 1
     #[arg(value_name = "FILE[:A[-B]]")]
     place: Place,
-    /// refactor, document, unitTest, fix, edit, or the name of an action of your own
+    /// refactor, document, unitTest, fix, or an action of your own: the name of its file in .codesage/actions
     #[arg(long, value_name = "NAME")]
     action: Option<What>,
-    /// What to do, in your own words; the error's message for `fix`
-    #[arg(long, value_name = "TEXT", required_if_eq("action", "edit"))]
+    /// What to do, in your own words; with --action fix the error's message; else what to heed besides
+    #[arg(long, value_name = "TEXT", value_parser = words, required_if_eq("action", "edit"))]
     instruction: Option<String>,
-    /// Write the file, instead of printing what would change
+    /// Write the files, instead of printing what would change
     #[arg(long)]
     apply: bool,
     /// Apply also what a guard wants you to look at first
     #[arg(long, requires = "apply")]
     anyway: bool,
-    /// Tokens of the answer at most
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Tokens of the answer at most [default: by the size of what is changed]
+    #[arg(long, value_name = "COUNT", value_parser = count::at_least_one::<u32>)]
     max_tokens: Option<u32>,
-    /// Print an object with the outcome, the difference and what it cost
+    /// Print one object, whatever comes of it: the outcome, the difference and what it cost
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     colour: Colour,
+}
+
+/// Blanks say nothing, and a model would make something of them all the same.
+fn words(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("there is nothing in it".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
@@ -77,7 +94,7 @@ fn edit(session: Session, options: Options, machine: Machine) -> Result<(), Fail
             assistant.flush_journal();
             tell(&output, &options, ending, Some(&acted))
         }
-        Err(Failure::Interrupted) => tell(&output, &options, Ending::Cancelled, None),
+        Err(Failure::Interrupted(by, _)) => tell(&output, &options, Ending::Cancelled(by), None),
         Err(Failure::Message(why)) => tell(&output, &options, Ending::Refused(None, why), None),
         // What is wrong with the command line or with the output leaves nothing to print.
         Err(failure) => Err(failure),
@@ -91,7 +108,7 @@ fn settle(acted: &Acted, assistant: &Assistant, options: &Options) -> Ending {
         Outcome::Preview(proposal, guard, sentence) => (proposal, Some((*guard, sentence.clone()))),
         Outcome::Answer(_) => return Ending::Answered,
         Outcome::Refused(refusal) => return Ending::Refused(Some(refusal.guard), refusal.sentence.clone()),
-        Outcome::Cancelled => return Ending::Cancelled,
+        Outcome::Cancelled => return Ending::Cancelled(Interrupt::CtrlC),
     };
     if !options.apply || doubt.is_some() && !options.anyway {
         let Some((guard, sentence)) = doubt else {
@@ -148,7 +165,7 @@ fn tell(mut output: &File, options: &Options, ending: Ending, acted: Option<&Act
         }
         Ending::Refused(Some(guard), sentence) => Err(Failure::guarded(guard, &sentence)),
         Ending::Refused(None, sentence) => Err(Failure::Message(sentence)),
-        Ending::Cancelled => Err(Failure::Interrupted),
+        Ending::Cancelled(by) => Err(Failure::Interrupted(by, "nothing was written")),
     }
 }
 

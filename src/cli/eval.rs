@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Session};
+use super::{Failure, Session, count, interrupt};
 use crate::config::Settings;
 use crate::engine::Backend;
 use crate::eval::{Kind, Report, corpus, cut, exercise, run};
@@ -18,7 +18,7 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
     /// Holes of each kind and language
-    #[arg(long, value_name = "COUNT", default_value_t = 120)]
+    #[arg(long, value_name = "COUNT", default_value_t = 120, value_parser = count::at_least_one::<usize>)]
     holes: usize,
     /// Kinds of holes: line-end, line, inner, block, name (default: all)
     #[arg(long, value_name = "KIND", value_delimiter = ',')]
@@ -67,11 +67,17 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let settings = run::settings(session.settings);
     let runtime = super::runtime()?;
     let backend = super::backend(&settings);
+    let is_watched = std::io::stderr().is_terminal();
+    let wipe = || {
+        if is_watched {
+            super::warn(format_args!("\r{:20}\r", ""));
+        }
+    };
     let total = holes.len() + holes.iter().filter(|hole| hole.kind == Kind::Name).count();
-    let measured = runtime.block_on(async {
+    // Told to end, what is at work is dropped, and with it the folder that edits are tried in.
+    let measured = runtime.block_on(interrupt::unless_told(async {
         let card = super::ready(&backend).await?;
         let mut done = 0;
-        let is_watched = std::io::stderr().is_terminal();
         let progress = |_: &run::Case| {
             done += 1;
             if is_watched {
@@ -79,15 +85,13 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
             }
         };
         let cases = run::cases(&backend, &settings, &projects, &holes, progress).await;
-        if is_watched {
-            super::warn(format_args!("\r{:20}\r", ""));
-        }
+        wipe();
         let tried =
             if options.edits { edits(&backend, &settings, &languages, &options).await? } else { Vec::new() };
-        Ok::<_, Failure>((card, cases, tried))
-    });
+        Ok((card, cases, tried))
+    }));
     backend.shutdown();
-    let (card, cases, tried) = measured?;
+    let (card, cases, tried) = measured.inspect_err(|_| wipe())?;
     let report = Report {
         model: card.name.clone(),
         parameters: card.parameters,

@@ -6,19 +6,19 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{Failure, Session};
+use super::{Failure, Session, count};
 use crate::assist::journal::{self, Outcome, Record, Told};
 
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Only the action of this name, or those whose names begin so
+    /// Only the action of this id, or those whose ids begin so
     #[arg(value_name = "ID")]
     id: Option<String>,
     /// Print an object with the records, oldest first
     #[arg(long)]
     json: bool,
-    /// The last so many records
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    /// So many records, the last ones
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = count::at_least_one::<usize>)]
     limit: usize,
 }
 
@@ -108,6 +108,7 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Discarded => "discarded",
         Outcome::Answer => "answered",
         Outcome::Refused => "refused",
+        Outcome::Failed => "failed",
         Outcome::Cancelled => "cancelled",
         Outcome::Undone => "undone",
     }

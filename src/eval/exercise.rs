@@ -190,7 +190,7 @@ pub async fn attempt(
     tried.parsed = true;
     tried.kept = check::is_kept(exercise, &proposal);
     if run && tried.applied && tried.kept {
-        tried.passed = check::passes(exercise, &proposal, &root)?;
+        tried.passed = check::passes(exercise, &proposal, &root).await?;
     }
     Ok(tried)
 }

@@ -54,6 +54,34 @@ pub struct Row {
     pub ms_p95: f64,
 }
 
+/// What the columns of the tables are called, and what they say.
+pub const COLUMNS: [(&str, &str); 13] = [
+    ("language", "by its LSP identifier"),
+    (
+        "kind",
+        "what was taken out: `line-end`, the rest of a line; `line`, all of it; `inner`, a condition or the arguments of \
+         a call; `block`, the lines of one; `name`, the rest of a name from another file, which was `file open` or not \
+         (`alone`)",
+    ),
+    ("holes", "how many were asked"),
+    ("exact", "what came back is what the author wrote: the first line, the block or the name"),
+    ("95 %", "between these per cent the true share of `exact` lies, as sure as that (Wilson's interval)"),
+    (
+        "copied",
+        "`exact` without a model, by copying from the nearest line that begins alike: the least to beat",
+    ),
+    (
+        "similar",
+        "how near what came back is to what the author wrote, from 0 to 1 (Levenshtein); nothing is 0",
+    ),
+    ("syntax", "answers that bring no syntax error"),
+    ("stopped", "answers that end where the author's text does"),
+    ("repeats", "answers that write the line once more which follows"),
+    ("empty", "holes where nothing came back; the reasons stand below the table"),
+    ("ms p50", "milliseconds to the answer, the median"),
+    ("tokens", "of the prompt + of the answer, means"),
+];
+
 /// So many of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,10 +126,9 @@ impl Report {
 
     /// A table for a terminal.
     pub fn table(&self) -> String {
-        let mut table = format!("{:<8} {:<15} {:>5}", "language", "kind", "holes");
-        for title in [
-            "exact", "95 %", "copied", "similar", "syntax", "stopped", "repeats", "empty", "ms p50", "tokens",
-        ] {
+        let [language, kind, holes, rest @ ..] = COLUMNS.map(|(title, _)| title);
+        let mut table = format!("{language:<8} {kind:<15} {holes:>5}");
+        for title in rest {
             let _ = write!(table, " {title:>9}");
         }
         table.push('\n');
@@ -123,10 +150,8 @@ impl Report {
 
     /// A Markdown table.
     pub fn markdown(&self) -> String {
-        let mut table = String::from(
-            "| language | kind | holes | exact | 95 % | copied | similar | syntax kept | stopped | repeats suffix | empty \
-             | ms p50 | tokens |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-        );
+        let titles = COLUMNS.map(|(title, _)| title).join(" | ");
+        let mut table = format!("| {titles} |\n|{}\n", "---|".repeat(COLUMNS.len()));
         for row in &self.rows {
             let _ = writeln!(
                 table,
@@ -282,7 +307,7 @@ mod tests {
             rust: empty answers: drop.repeat 1, gen.empty 1
         "#]].assert_eq(&report.table());
         expect![[r#"
-            | language | kind | holes | exact | 95 % | copied | similar | syntax kept | stopped | repeats suffix | empty | ms p50 | tokens |
+            | language | kind | holes | exact | 95 % | copied | similar | syntax | stopped | repeats | empty | ms p50 | tokens |
             |---|---|---|---|---|---|---|---|---|---|---|---|---|
             | rust | line | 3 | 33.3 % | 6–79 | 0.0 % | 0.33 | 100.0 % | 50.0 % | 0.0 % | 33.3 % | 20 | 100+5 |
             | rust | name, alone | 1 | 0.0 % | 0–79 | 0.0 % | 0.00 | – | – | – | 100.0 % | 20 | 100+5 |

@@ -1,14 +1,17 @@
 //! The model in the box: compiled into the binary, unpacked to the cache on first use.
 //!
 //! llama.cpp wants a file. Its name carries the hash of its bytes, so that two versions of the program never
-//! share one, and a file that is short or changed is replaced. It does not load the model and never removes what
-//! another version has unpacked.
+//! share one, and a file that is short or changed is replaced. What a process that was killed had half written is taken
+//! away. It does not load the model and never removes what another version has unpacked.
 
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 /// The GGUF file.
 static BYTES: &[u8] = include_bytes!("../../models/builtin/codesage-mini-q8_0.gguf");
@@ -17,6 +20,12 @@ static BYTES: &[u8] = include_bytes!("../../models/builtin/codesage-mini-q8_0.gg
 pub const NAME: &str = "codesage-mini";
 
 static HASH: LazyLock<[u8; 32]> = LazyLock::new(|| Sha256::digest(BYTES).into());
+
+/// How the name of a file begins and ends that is not whole yet. Whoever writes it holds a lock on it.
+const UNPACKING: (&str, &str) = (".unpacking-", ".gguf");
+
+/// Between making a file and locking it nothing slow happens: one that is older and free is nobody's.
+const UNLOCKED: Duration = Duration::from_secs(60);
 
 /// Where the program keeps what it can make again: `CODESAGE_CACHE`, else the platform's place for caches
 /// (`$XDG_CACHE_HOME/codesage`, `~/Library/Caches`, `%LOCALAPPDATA%`), else the folder for temporary files.
@@ -58,18 +67,18 @@ fn unpack_bytes(bytes: &[u8], hash: &[u8; 32], cache: &Path, fallback: &Path) ->
 
 /// Makes sure that nobody else can put a file into a folder below the one that all users share.
 fn own(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         // Whoever owns what is made here now is the user of this process.
         let user = tempfile::tempfile_in(folder)?.metadata()?.uid();
-        let metadata = std::fs::symlink_metadata(folder)?;
+        let metadata = fs::symlink_metadata(folder)?;
         if !metadata.is_dir() || metadata.uid() != user {
             let message = format!("{} belongs to somebody else", folder.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
 }
@@ -77,13 +86,14 @@ fn own(folder: &Path) -> io::Result<()> {
 fn place(bytes: &[u8], hash: &[u8; 32], folder: &Path) -> io::Result<PathBuf> {
     let prefix: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let path = folder.join(format!("{NAME}-{prefix}.gguf"));
+    sweep(folder);
     // The bytes themselves are the surest marker, and nine megabytes are read in a few milliseconds.
     if holds(&path, bytes)? {
         return Ok(path);
     }
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     // Beside the target: a rename across file systems is none.
-    let mut file = tempfile::Builder::new().prefix(".unpacking-").suffix(".gguf").tempfile_in(folder)?;
+    let mut file = unfinished_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     match file.persist(&path) {
@@ -97,9 +107,44 @@ fn place(bytes: &[u8], hash: &[u8; 32], folder: &Path) -> io::Result<PathBuf> {
     }
 }
 
+/// A new file, held until it has its name.
+fn unfinished_in(folder: &Path) -> io::Result<NamedTempFile> {
+    let (prefix, suffix) = UNPACKING;
+    let file = tempfile::Builder::new().prefix(prefix).suffix(suffix).tempfile_in(folder)?;
+    match file.as_file().try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::Error::other("another process has taken the new file")),
+        // Where the file system has no locks none of its files look left either.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// Removes what processes were killed over. What cannot be removed is in nobody's way.
+fn sweep(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let unfinished = entries.filter(|entry| {
+        let (name, (prefix, suffix)) = (entry.file_name(), UNPACKING);
+        let name = name.to_string_lossy();
+        let is_ours = name.starts_with(prefix) && name.ends_with(suffix);
+        // Not a link, whatever it is called.
+        is_ours && entry.file_type().is_ok_and(|kind| kind.is_file())
+    });
+    for path in unfinished.map(|entry| entry.path()).filter(|path| is_left(path)) {
+        if fs::remove_file(&path).is_ok() {
+            tracing::info!("removed {}, which was never finished", path.display());
+        }
+    }
+}
+
+/// Whether nobody is writing it any more.
+fn is_left(path: &Path) -> bool {
+    let age = || fs::metadata(path).ok()?.modified().ok()?.elapsed().ok();
+    let is_free = || File::options().write(true).open(path).is_ok_and(|file| file.try_lock().is_ok());
+    age().is_some_and(|age| age > UNLOCKED) && is_free()
+}
+
 /// Whether the file is there with exactly these bytes. What cannot be read is an error: it could not be loaded.
 fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
-    let mut file = match std::fs::File::open(path) {
+    let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
@@ -122,7 +167,7 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -141,7 +186,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), MODEL);
         // A file that is whole is left alone: another process may have it mapped.
         let made = fs::metadata(&path).unwrap().modified().unwrap();
-        fs::File::open(&path).unwrap();
         assert_eq!(unpack_to(&cache, folder.path()).unwrap(), path);
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), made);
         // Nothing else is left behind.
@@ -172,6 +216,53 @@ mod tests {
         assert!(paths.iter().all(|path| *path == paths[0]));
         assert_eq!(fs::read(&paths[0]).unwrap(), MODEL);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// A file of this name that was last written so many seconds ago.
+    fn old(folder: &Path, name: &str, seconds: u64) -> File {
+        let file = File::create(folder.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).unwrap();
+        file
+    }
+
+    #[test]
+    fn what_was_never_finished_goes_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, seconds, is_held, stays) in [
+            (".unpacking-old.gguf", 3600, false, false),
+            (".unpacking-held.gguf", 3600, true, true),
+            (".unpacking-new.gguf", 0, false, true),
+            (".unpacking-old.txt", 3600, false, true),
+            ("unpacking-old.gguf", 3600, false, true),
+            ("codesage-mini-0123456789abcdef.gguf", 3600, false, true),
+        ] {
+            let file = old(folder.path(), name, seconds);
+            if is_held {
+                file.try_lock().unwrap();
+            }
+            // Twice: where the model has to be unpacked, and where it is there already.
+            for _ in 0..2 {
+                unpack_to(folder.path(), folder.path()).unwrap();
+                assert_eq!(folder.path().join(name).exists(), stays, "{name}");
+            }
+            let _ = fs::remove_file(folder.path().join(name));
+            fs::remove_file(unpack_to(folder.path(), folder.path()).unwrap()).unwrap();
+        }
+    }
+
+    /// However long the writing takes.
+    #[test]
+    fn a_file_that_is_being_unpacked_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = unfinished_in(folder.path()).unwrap();
+        file.as_file().set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+        sweep(folder.path());
+        assert!(file.path().exists());
+        // As where the process is killed.
+        let (file, path) = file.keep().unwrap();
+        drop(file);
+        sweep(folder.path());
+        assert!(!path.exists());
     }
 
     #[cfg(unix)]

@@ -11,6 +11,13 @@ use ropey::Rope;
 /// Columns from one tab stop to the next, where indentation is measured.
 pub const TAB: usize = 4;
 
+/// The lines that a person counts: what follows the last line's end is none, but an empty text is a line to write on.
+pub fn count(rope: &Rope) -> usize {
+    let lines = rope.len_lines();
+    let is_ended = lines > 1 && rope.line(lines - 1).len_bytes() == 0;
+    lines - usize::from(is_ended)
+}
+
 /// The bytes of a line's text, without its terminator; an empty range at the end of the text for a line beyond it.
 pub fn content(rope: &Rope, line: usize) -> Range<usize> {
     let end_of_text = rope.len_bytes();

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
+import editor as driver
 from conftest import BLOCK, VALUE, Start
 from editor import ACCEPT, ENTER, ESCAPE, TAKE_ITEM, Editor
-from installed import Installed
+from installed import REPOSITORY, Installed
 from terminal import wait_until
 
 
@@ -88,6 +91,37 @@ def test_checkhealth_finds_all_in_order(start: Start) -> None:
     one.see("codesage 0.")
     one.see("model")
     assert not one.terminal.shows("ERROR"), one.terminal
+
+
+@pytest.mark.only("neovim")
+def test_checkhealth_by_the_command_line_knows_its_own_keys(start: Start, tmp_path: Path) -> None:
+    one = start("a.py", "x = 1\n")
+    told = tmp_path / "told"
+    # Before `VimEnter`, at which keys are mapped.
+    command = [*one.installed.command, "--headless", "+checkhealth codesage", f"+write! {told}", "+qall!"]
+    subprocess.run(command, env=one.environment, cwd=one.workspace, stdin=subprocess.DEVNULL, check=True, timeout=600)
+    text = told.read_text()
+    assert "<Tab>: accept" in text, text
+    assert "something else" not in text, text
+
+
+@pytest.mark.only("vim")
+def test_without_vim_lsp_it_says_so(
+    installed: Installed, server: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if installed.missing:
+        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
+    one = driver.start(installed, tmp_path, server, None)
+    request.addfinalizer(one.close)
+    one.write("a.py", "x = 1\n")
+    plugin = REPOSITORY / "editors" / "vim"
+    one.configure(f"set nocompatible runtimepath^={plugin}\nfiletype plugin on\n")
+    one.open("a.py")
+    for word in ["document", "fix", "restart", "stats", ""]:
+        one.command("echo ''")
+        one.command(f"AI {word}")
+        one.see("vim-lsp is not loaded: github.com/prabirshrestha/vim-lsp")
+        assert not one.terminal.shows("E117"), one.terminal
 
 
 def open_menu(one: Editor) -> None:

@@ -31,7 +31,7 @@ pub enum Value {
     List(Vec<String>),
 }
 
-/// The first thing that is wrong with a file.
+/// One thing that is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// One-based.
@@ -44,6 +44,11 @@ pub struct Fault {
 impl Fault {
     pub fn at(line: usize, message: impl Into<String>) -> Self {
         Self { line: Some(line), key: None, message: message.into() }
+    }
+
+    /// Of a file as a whole.
+    pub fn whole(message: String) -> Self {
+        Self { line: None, key: None, message }
     }
 
     pub fn in_key(self, key: &str) -> Self {
@@ -67,62 +72,113 @@ pub fn short(word: &str) -> String {
     }
 }
 
-/// Takes a file apart. `text` has lines that end in `\n` alone.
-pub fn parse(text: &str) -> Result<Front<'_>, Fault> {
+/// Takes a file apart. `text` has lines that end in `\n` alone. What is wrong goes to `faults`, line by line; nothing is
+/// left where it cannot be told what is front matter and what is not.
+pub fn parse<'a>(text: &'a str, faults: &mut Vec<Fault>) -> Option<Front<'a>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.split_inclusive('\n').zip(1..);
     let Some((first, _)) = lines.next().filter(|(line, _)| line.trim_end() == FENCE) else {
-        return Err(Fault::at(1, "expected `---`, then `title: …`, and `---` again before the text"));
+        faults.push(Fault::at(1, "expected `---`, then `title: …`, and `---` again before the text"));
+        return None;
     };
-    let mut fields: Vec<Field> = Vec::new();
     let mut read = first.len();
-    // The key that a list is to follow.
-    let mut open: Option<Field> = None;
+    let mut reader = Reader { fields: Vec::new(), last: Last::Whole, keys: 0, faults: Vec::new() };
     for (line, number) in lines {
         read += line.len();
         let content = line.trim_end();
         if content == FENCE {
-            close(&mut fields, open)?;
-            return Ok(Front { fields, body: text.get(read..).unwrap_or_default(), lines: number });
+            reader.close();
+            faults.append(&mut reader.faults);
+            let body = text.get(read..).unwrap_or_default();
+            return Some(Front { fields: reader.fields, body, lines: number });
         }
-        let trimmed = content.trim_start();
-        if trimmed.is_empty() || trimmed.starts_with('#') {
-            continue;
-        }
-        if let Some(item) = trimmed.strip_prefix('-').filter(|rest| rest.starts_with(' ')) {
-            let Some(Field { key, value: Value::List(items), .. }) = &mut open else {
-                return Err(Fault::at(number, "a list's items stand below its key, as in `languages:`"));
-            };
-            items.push(scalar(item, number).map_err(|fault| fault.in_key(key))?);
-            continue;
-        }
-        close(&mut fields, open.take())?;
-        let Some((key, rest)) = key_of(content) else {
-            return Err(Fault::at(number, "expected `key: value`, at the start of the line"));
-        };
-        if fields.len() >= MOST_KEYS {
-            return Err(Fault::at(number, format!("more than {MOST_KEYS} keys are none of ours")));
-        }
-        if fields.iter().any(|field| field.key == key) {
-            return Err(Fault::at(number, "is there twice").in_key(key));
-        }
-        match value(rest, number).map_err(|fault| fault.in_key(key))? {
-            Some(value) => fields.push(Field { key: key.to_owned(), value, line: number }),
-            None => open = Some(Field { key: key.to_owned(), value: Value::List(Vec::new()), line: number }),
-        }
+        reader.line(content, number);
     }
-    Err(Fault::at(1, "what begins with this `---` never ends: put another before the text"))
+    // All the rest is front matter then, or none of it: what is wrong in there says nothing.
+    faults.push(Fault::at(1, "what begins with this `---` never ends: put another before the text"));
+    None
 }
 
-/// Puts a list that has ended to the others.
-fn close(fields: &mut Vec<Field>, open: Option<Field>) -> Result<(), Fault> {
-    match open {
-        Some(Field { key, value: Value::List(items), line }) if items.is_empty() => {
-            Err(Fault::at(line, "has no value").in_key(&key))
+/// What was read of a front matter so far.
+struct Reader {
+    fields: Vec<Field>,
+    last: Last,
+    /// Lines that have a key, or should.
+    keys: usize,
+    faults: Vec<Fault>,
+}
+
+/// The key that was read last.
+enum Last {
+    /// Nothing belongs to it any more.
+    Whole,
+    /// Its items are to follow.
+    List(Field),
+    /// Told already; what belongs to it is read over.
+    Faulty,
+}
+
+impl Reader {
+    fn line(&mut self, content: &str, number: usize) {
+        let trimmed = content.trim_start();
+        if trimmed.is_empty() || trimmed.starts_with('#') || self.keys > MOST_KEYS {
+            return;
         }
-        open => {
-            fields.extend(open);
-            Ok(())
+        if matches!(self.last, Last::Faulty) && content.starts_with([' ', '\t']) {
+            return;
+        }
+        let read = match trimmed.strip_prefix('-').filter(|rest| rest.is_empty() || rest.starts_with(' ')) {
+            Some(item) => self.item(item, number),
+            None => {
+                self.close();
+                self.key(content, number)
+            }
+        };
+        if let Err(fault) = read {
+            self.faults.push(fault);
+            self.last = Last::Faulty;
+        }
+    }
+
+    fn item(&mut self, item: &str, number: usize) -> Result<(), Fault> {
+        match &mut self.last {
+            Last::List(Field { key, value: Value::List(items), .. }) => {
+                items.push(scalar(item, number).map_err(|fault| fault.in_key(key))?);
+                Ok(())
+            }
+            Last::Faulty => Ok(()),
+            Last::List(_) | Last::Whole => {
+                Err(Fault::at(number, "a list's items stand below its key, as in `languages:`"))
+            }
+        }
+    }
+
+    fn key(&mut self, content: &str, number: usize) -> Result<(), Fault> {
+        self.keys += 1;
+        if self.keys > MOST_KEYS {
+            return Err(Fault::at(number, format!("more than {MOST_KEYS} keys are none of ours")));
+        }
+        let (key, rest) = key_of(content)
+            .ok_or_else(|| Fault::at(number, "expected `key: value`, at the start of the line"))?;
+        if self.fields.iter().any(|field| field.key == key) {
+            return Err(Fault::at(number, "is there twice").in_key(key));
+        }
+        let field = |value| Field { key: key.to_owned(), value, line: number };
+        match value(rest, number).map_err(|fault| fault.in_key(key))? {
+            Some(value) => self.fields.push(field(value)),
+            None => self.last = Last::List(field(Value::List(Vec::new()))),
+        }
+        Ok(())
+    }
+
+    /// Puts a list that has ended to the others.
+    fn close(&mut self) {
+        match std::mem::replace(&mut self.last, Last::Whole) {
+            Last::List(Field { key, value: Value::List(items), line }) if items.is_empty() => {
+                self.faults.push(Fault::at(line, "has no value").in_key(&key));
+            }
+            Last::List(field) => self.fields.push(field),
+            Last::Whole | Last::Faulty => {}
         }
     }
 }
@@ -246,7 +302,9 @@ mod tests {
 
     /// The fields, one a line, then the lines before the body, and the body.
     fn check(text: &str, expected: Expect) {
-        let front = parse(text).unwrap();
+        let mut faults = Vec::new();
+        let front = parse(text, &mut faults).unwrap();
+        assert_eq!(faults, []);
         let field = |field: &Field| match &field.value {
             Value::Text(text) => format!("{} {} = {text:?}\n", field.line, field.key),
             Value::List(items) => format!("{} {} = {items:?}\n", field.line, field.key),
@@ -297,14 +355,14 @@ mod tests {
                 None,
                 "what begins with this `---` never ends: put another before the text",
             ),
-            ("---\ntitle: x\n----\n", 3, None, pair),
+            ("---\ntitle: x\n----\n---\n", 3, None, pair),
             ("---\ntitle:x\n---\n", 2, None, pair),
             ("---\na: x\n b: y\n---\n", 3, None, pair),
             ("---\nc#: x\n---\n", 2, None, pair),
             ("---\na: x\n- y\n---\n", 3, None, "a list's items stand below its key, as in `languages:`"),
             ("---\na: x\nb: y\na: z\n---\n", 4, Some("a"), "is there twice"),
             ("---\na:\nb: y\n---\n", 2, Some("a"), "has no value"),
-            ("---\na:\n-\n---\n", 2, Some("a"), "has no value"),
+            ("---\na:\n-\n---\n", 3, Some("a"), "has no value"),
             ("---\na:\n- x\n- # y\n---\n", 4, Some("a"), "has no value"),
             ("---\na: |\n  x\n---\n", 2, Some("a"), lines),
             ("---\na: *x\n---\n", 2, Some("a"), quotes),
@@ -317,14 +375,36 @@ mod tests {
             ("---\na: [x, , y]\n---\n", 2, Some("a"), "has no value"),
         ] {
             let fault = Fault { line: Some(line), key: key.map(str::to_owned), message: message.to_owned() };
-            assert_eq!(parse(text), Err(fault), "{text}");
+            let mut faults = Vec::new();
+            parse(text, &mut faults);
+            assert_eq!(faults, [fault], "{text}");
         }
+    }
+
+    /// Each line is told of once, and a line that belongs to a faulty one not at all.
+    #[test]
+    fn every_mistake_is_told() {
+        for (text, lines) in [
+            ("---\na: *x\nb\n- c\nd:\ne: x\ne: y\n---\n", &[2, 3, 5, 7][..]),
+            ("---\na:\n- *x\n- y\n- *z\nb: 'x\n---\n", &[3, 6]),
+            ("---\n- x\n- y\na: x\n- z\n---\n", &[2, 5]),
+            // Where the front matter ends is not known.
+            ("---\na\nb\nc\n", &[1]),
+        ] {
+            let mut faults = Vec::new();
+            parse(text, &mut faults);
+            let told: Vec<usize> = faults.iter().filter_map(|fault| fault.line).collect();
+            assert_eq!(told, lines, "{text}");
+        }
+        let mut faults = Vec::new();
+        parse(&format!("---\n{}---\n", "x\n- y\n".repeat(1000)), &mut faults);
+        assert_eq!(faults.len(), MOST_KEYS + 1);
     }
 
     proptest::proptest! {
         #[test]
         fn no_text_panics(text in r#"(---\n)?((---|[a-z]{1,3}:|-|[ \t]{1,2}|["'\[\],#\\|é]|\PC)*\n?)*"#) {
-            if let Ok(front) = parse(&text) {
+            if let Some(front) = parse(&text, &mut Vec::new()) {
                 let before = text.len() - front.body.len();
                 proptest::prop_assert!(text[..before].trim_end().ends_with(FENCE));
                 proptest::prop_assert_eq!(text[..before].lines().count(), front.lines);

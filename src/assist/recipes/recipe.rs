@@ -1,7 +1,7 @@
 //! One recipe: what a file says, understood.
 //!
-//! A key that is wrong costs the recipe: half of an action is none. This does not read files; what `system` names is
-//! handed in.
+//! A key that is wrong costs the recipe, for half of an action is none; all that is wrong is told at once. This does not
+//! read files; what `system` names is handed in.
 
 use std::path::PathBuf;
 
@@ -58,25 +58,31 @@ const FIXED: [Action; 8] = [
 
 const KEYS: [&str; 7] = ["title", "kind", "languages", "scope", "maxTokens", "temperature", "system"];
 
+/// Mistakes of one file that are told: an editor shows each of them.
+const TOLD: usize = 10;
+
 /// Letters of a title: menus are narrow.
 const TITLE: usize = 80;
 
 impl Recipe {
-    /// Understands a file's text. `system` reads what the key of that name names, if it names a file.
+    /// Understands a file's text. `system` reads what the key of that name names, if it names a file. Fails with all
+    /// that is wrong, by line, or with the first [`TOLD`] of it.
     pub fn new(
         name: &str,
         file: PathBuf,
         text: &str,
         mut system: impl FnMut(&str) -> Result<String, String>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
         if let Some(action) = FIXED.into_iter().find(|action| action.name().eq_ignore_ascii_case(name)) {
-            let message =
-                format!("`{}` is an action that is always there; name the file otherwise", action.name());
-            return Err(Fault { line: None, key: None, message });
+            let name = action.name();
+            faults.push(Fault::whole(format!(
+                "`{name}` is an action that is always there; name the file otherwise"
+            )));
         }
-        let front = front::parse(text)?;
-        let template = Template::new(front.body)
-            .map_err(|fault| Fault { line: fault.line.map(|line| front.lines + line), ..fault })?;
+        let Some(front) = front::parse(text, &mut faults) else { return Err(faults) };
+        // It may be in one of the lines that could not be read.
+        let is_untold = faults.iter().all(|fault| fault.line.is_none());
         let mut recipe = Self {
             name: name.to_owned(),
             title: String::new(),
@@ -87,16 +93,27 @@ impl Recipe {
             temperature: None,
             system: None,
             file,
-            template,
+            template: Template::default(),
         };
         for field in &front.fields {
-            let set = recipe.set(field, &mut system);
-            set.map_err(|message| Fault::at(field.line, message).in_key(&field.key))?;
+            if let Err(message) = recipe.set(field, &mut system) {
+                faults.push(Fault::at(field.line, message).in_key(&field.key));
+            }
         }
-        if recipe.title.is_empty() {
-            return Err(Fault::at(1, "has no `title`"));
+        let is_title = |field: &Field| field.key == "title" || nearest(&field.key) == Some("title");
+        if is_untold && !front.fields.iter().any(is_title) {
+            faults.push(Fault::at(1, "has no `title`"));
         }
-        Ok(recipe)
+        match Template::new(front.body) {
+            Ok(template) => recipe.template = template,
+            // Where all of it is meant, that is what stands behind the front matter.
+            Err(wrong) => faults.extend(
+                wrong
+                    .into_iter()
+                    .map(|fault| Fault { line: Some(front.lines + fault.line.unwrap_or(0)), ..fault }),
+            ),
+        }
+        if faults.is_empty() { Ok(recipe) } else { Err(told(faults)) }
     }
 
     /// The person's words, with what they name filled in. The error is a sentence.
@@ -195,11 +212,26 @@ fn one_of<T: Copy, const N: usize>(value: &Value, choices: [(&str, T); N]) -> Re
 }
 
 fn unknown(key: &str) -> String {
-    let plain = |text: &str| front::short(text).replace(['_', '-'], "").to_lowercase();
-    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&plain(key), &plain(known));
-    let nearest = KEYS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|known| likeness(known) >= 0.6) {
+    match nearest(key) {
         Some(known) => format!("unknown key; did you mean `{known}`?"),
         None => format!("unknown key; there are {}", KEYS.join(", ")),
     }
+}
+
+/// The key that is meant, if one is like it.
+fn nearest(key: &str) -> Option<&'static str> {
+    let plain = |text: &str| front::short(text).replace(['_', '-'], "").to_lowercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&plain(key), &plain(known));
+    let nearest = KEYS.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    nearest.filter(|known| likeness(known) >= 0.6)
+}
+
+/// The first of them by their lines.
+fn told(mut faults: Vec<Fault>) -> Vec<Fault> {
+    faults.sort_by_key(|fault| fault.line);
+    if faults.len() > TOLD {
+        faults.truncate(TOLD);
+        faults.push(Fault::whole("there are more mistakes than these".to_owned()));
+    }
+    faults
 }

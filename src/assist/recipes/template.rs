@@ -17,7 +17,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, context, filters};
 
 use super::front::Fault;
-use tags::NAMES;
+use tags::{MEANINGLESS, NAMES};
 
 /// What a template may name.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,8 +47,8 @@ const MOST: usize = 1 << 20;
 const STEPS: u64 = 10_000;
 const FILTERED: usize = 8 << 20;
 
-/// A template that is sound.
-#[derive(Clone, PartialEq, Eq)]
+/// A template that is sound; the default one says nothing.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Template {
     text: String,
 }
@@ -60,20 +60,23 @@ impl fmt::Debug for Template {
 }
 
 impl Template {
-    /// The fault's line counts from the template's first.
-    pub fn new(text: &str) -> Result<Self, Fault> {
-        let fault = |line, message| Err(Fault { line, key: None, message });
+    /// All that is wrong with it, if anything is. Lines count from the template's first.
+    pub fn new(text: &str) -> Result<Self, Vec<Fault>> {
+        let fault = |line, message| Err(vec![Fault { line, key: None, message }]);
         if text.trim().is_empty() {
             return fault(None, "has no text below its front matter".to_owned());
         }
-        tags::check(text)?;
+        let faults = tags::faults(text);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         match JINJA.template_from_str(text) {
             Err(error) => fault(error.line(), said(&error)),
             Ok(template) => {
-                // A loop's name outside the loop, or a word of a tag where a name should stand.
+                // A word of a tag where a name should stand.
                 let undeclared = template.undeclared_variables(false);
                 match undeclared.into_iter().find(|name| !NAMES.contains(&name.as_str())) {
-                    Some(name) => fault(None, format!("`{name}` has no meaning where it stands")),
+                    Some(name) => fault(None, format!("`{name}` {MEANINGLESS}")),
                     None => Ok(Self { text: text.to_owned() }),
                 }
             }

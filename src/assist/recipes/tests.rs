@@ -97,8 +97,8 @@ fn what_is_wrong_has_its_line() {
     check(
         "---\ntitle: x\n---\n\n",
         expect![[r#"
-        ! ROOT/.codesage/actions/a.md: has no text below its front matter
-    "#]],
+            ! ROOT/.codesage/actions/a.md:3: has no text below its front matter
+        "#]],
     );
     check(
         "---\ntitle: x\nmax_tokens: 2\n---\nx",
@@ -164,6 +164,49 @@ fn what_is_wrong_has_its_line() {
         "---\ntitle: x\n---\n\nTake {{ regoin }}.",
         expect![[r#"
         ! ROOT/.codesage/actions/a.md:5: `regoin` is nothing a template knows; did you mean `region`?
+    "#]],
+    );
+}
+
+/// Front matter, keys and template: all of it at once, in the order of the lines.
+#[test]
+fn every_mistake_of_a_file_is_told() {
+    check(
+        "---\ntitel: x\nkind: Prose\nscope *\nlanguages: [rsut]\n---\nTake {{ regoin }} and {{ patth }}.\n\
+         {% for m in diagnostics %}{{ m }}{% endfor %}\n{{ m }} {{ loop.index }}\n",
+        expect![[r#"
+            ! ROOT/.codesage/actions/a.md:2: `titel`: unknown key; did you mean `title`?
+            ! ROOT/.codesage/actions/a.md:3: `kind`: expected `rewrite` or `prose`
+            ! ROOT/.codesage/actions/a.md:4: expected `key: value`, at the start of the line
+            ! ROOT/.codesage/actions/a.md:5: `languages`: `rsut` is no language that is known here; without `languages` it is for all
+            ! ROOT/.codesage/actions/a.md:7: `regoin` is nothing a template knows; did you mean `region`?
+            ! ROOT/.codesage/actions/a.md:7: `patth` is nothing a template knows; did you mean `path`?
+            ! ROOT/.codesage/actions/a.md:9: `m` has no meaning where it stands
+            ! ROOT/.codesage/actions/a.md:9: `loop` has no meaning where it stands
+        "#]],
+    );
+    check(
+        "---\nkind: prose\n---\n\n",
+        expect![[r#"
+        ! ROOT/.codesage/actions/a.md:1: has no `title`
+        ! ROOT/.codesage/actions/a.md:3: has no text below its front matter
+    "#]],
+    );
+    let many: String = (0..40).map(|n| format!("k{n}: x\n")).collect();
+    check(
+        &format!("---\ntitle: x\n{many}---\nx"),
+        expect![[r#"
+        ! ROOT/.codesage/actions/a.md:3: `k0`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:4: `k1`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:5: `k2`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:6: `k3`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:7: `k4`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:8: `k5`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:9: `k6`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:10: `k7`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:11: `k8`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md:12: `k9`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/a.md: there are more mistakes than these
     "#]],
     );
 }
@@ -376,11 +419,23 @@ fn hostile_files_cost_themselves_only() {
         good: "Good" Rewrite Auto
         ! ROOT/.codesage/actions/Refactor.md: `refactor` is an action that is always there; name the file otherwise
         ! ROOT/.codesage/actions/bomb.md:2: `title`: put this text in quotes: its first sign means something else here
+        ! ROOT/.codesage/actions/bomb.md:3: `languages`: put this text in quotes: its first sign means something else here
         ! ROOT/.codesage/actions/endless.md:1: has no `title`
         ! ROOT/.codesage/actions/huge.md: is larger than 64 KiB
         ! ROOT/.codesage/actions/include.md:4: a template knows the tags `if`, `elif`, `else`, `endif`, `for` and `endfor`
         ! ROOT/.codesage/actions/items.md:3: `languages`: `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…` is no language that is known here; without `languages` it is for all
-        ! ROOT/.codesage/actions/keys.md:32: more than 30 keys are none of ours
+        ! ROOT/.codesage/actions/keys.md:2: `k0`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:3: `k1`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:4: `k2`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:5: `k3`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:6: `k4`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:7: `k5`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:8: `k6`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:9: `k7`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:10: `k8`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md:11: `k9`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
+        ! ROOT/.codesage/actions/keys.md: there are more mistakes than these
+        ! ROOT/.codesage/actions/long.md:1: has no `title`
         ! ROOT/.codesage/actions/long.md:2: `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…`: unknown key; there are title, kind, languages, scope, maxTokens, temperature, system
         ! ROOT/.codesage/actions/merge.md:2: expected `key: value`, at the start of the line
         ! ROOT/.codesage/actions/picture.md: is not UTF-8 text

@@ -71,7 +71,12 @@ pub async fn figures(backend: &Arc<dyn Backend>, card: &ModelCard) -> Result<Vec
     Ok(vec![
         idle,
         beside,
-        Figure::new("typingBesideRatio", "its p95 by that of typing alone".into(), "times", ratio),
+        Figure::new(
+            "typingBesideRatio",
+            "a completion beside an edit, p95, by one alone".into(),
+            "times",
+            ratio,
+        ),
         Figure::new("editReportMs", title, "ms", alone.gaps),
         Figure::new("editReportBesideMs", "the same while somebody types".into(), "ms", meanwhile.gaps),
         Figure::new("editSpeedBeside", "its speed then, by its speed alone".into(), "times", vec![share]),

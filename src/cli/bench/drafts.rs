@@ -56,7 +56,12 @@ pub async fn figures(backend: &Arc<dyn Backend>, card: &ModelCard) -> Result<Vec
     Ok(vec![
         drafted,
         one_by_one,
-        Figure::new("editDraftRatio", "the first by the second, medians".into(), "times", ratio),
+        Figure::new(
+            "editDraftRatio",
+            "an edit drafted, by one token by token, medians".into(),
+            "times",
+            ratio,
+        ),
         Figure::new("editDraftsRight", "drafted tokens that were right".into(), "of 1", vec![right / tried]),
     ])
 }

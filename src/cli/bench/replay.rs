@@ -5,11 +5,11 @@
 //! type them (`open`), times are what is told. `--against` asks a running llama-server the same, in turn.
 
 mod arm;
-mod busy;
 pub mod compare;
 mod editing;
 mod editor;
 mod goals;
+mod helpers;
 mod infill;
 mod interval;
 mod keys;
@@ -29,13 +29,14 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use super::super::{Failure, Session};
+use super::super::interrupt::Watch;
+use super::super::{Failure, Session, count};
 use crate::config::{Part, Settings};
 use crate::eval::{Project, corpus};
 use crate::syntax::Language;
 use arm::Arm;
-use busy::Busy;
 use editing::Editing;
+use helpers::{Helpers, Starter};
 use infill::{Asking, Infill};
 use keys::{Accept, Typist};
 use report::Plan;
@@ -73,10 +74,10 @@ pub struct Options {
     #[command(flatten)]
     source: Source,
     /// Runs of lines (default: 12; beside a server 2 in each round)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count::at_least_one::<usize>)]
     runs: Option<usize>,
     /// Keys of a run at most (default: 400; beside a server 60)
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = count::at_least_one::<usize>)]
     keys: Option<usize>,
     /// When the next key comes
     #[arg(long, value_enum, default_value_t = Mode::Closed)]
@@ -90,7 +91,7 @@ pub struct Options {
     #[command(flatten)]
     opponent: opponent::Options,
     /// Rounds of a comparison; the first is not counted (default: 11)
-    #[arg(long, value_name = "COUNT", requires = "opponent", value_parser = at_least_two)]
+    #[arg(long, value_name = "COUNT", requires = "opponent", value_parser = count::at_least_two::<usize>)]
     rounds: Option<usize>,
     /// Keep one core busy beside it, as a build does
     #[arg(long)]
@@ -124,11 +125,6 @@ impl Mode {
     }
 }
 
-fn at_least_two(text: &str) -> Result<usize, String> {
-    let rounds = text.parse().map_err(|_| "is not a number".to_owned())?;
-    if rounds < 2 { Err("at least 2: the first one is not counted".to_owned()) } else { Ok(rounds) }
-}
-
 /// Everything that stays the same in a replay.
 struct Replay {
     projects: Vec<Project>,
@@ -138,6 +134,15 @@ struct Replay {
 }
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
+    let watch = Watch::start()?;
+    // Out here, so that it goes whatever ends this. A server that is left behind hears that its input has ended.
+    let (folder, helpers) = (tempfile::tempdir()?, Helpers::default());
+    let (path, starter) = (folder.path().to_path_buf(), helpers.starter());
+    watch.over(move || replay(session, options, &starter, &path))
+}
+
+/// `folder` is for the server's settings.
+fn replay(session: Session, options: Options, starter: &Starter, folder: &Path) -> Result<(), Failure> {
     let projects = options.source.projects()?;
     let is_compared = options.opponent.is_wanted();
     let pick = |(alone, compared)| if is_compared { compared } else { alone };
@@ -153,24 +158,23 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         is_beside: options.beside,
         load: process::load(),
     };
-    let folder = tempfile::tempdir()?;
     if options.mode == Mode::Simulated {
         let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
         let sides = simulated(&session, &options, &replay, &plan)?;
         return tell(session, &options, &plan, &sides);
     }
     let server = Arguments { mode: options.mode, tokens: options.tokens, shows_all: false };
-    let mut editing = options.source.start(&session, server, folder.path())?;
+    let mut editing = options.source.start(&session, server, folder)?;
     let model = editing.about()?["model"].clone();
     let mut arms: Vec<Measured> = Vec::new();
-    if let Some(opponent) = options.opponent.find(&session, &model, folder.path())? {
+    if let Some(opponent) = options.opponent.find(&session, &model, starter, folder)? {
         let asking = Asking { tokens: options.tokens, speculates: options.mode == Mode::Open, ends: true };
         let infill = opponent.arm(asking, options.source.seed)?;
         arms.push(Measured::of(infill));
     }
     arms.push(Measured::of(editing));
     let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
-    let busy = options.beside.then(Busy::start).transpose()?;
+    let busy = options.beside.then(|| starter.busy()).transpose()?;
     if options.soak {
         return soak::run(session, &replay, arms, &plan, options.json);
     }

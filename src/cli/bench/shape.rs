@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::super::interrupt::Watch;
 use super::super::{Failure, Session};
 use tensors::{Format, Weights};
 use vocabulary::Vocabulary;
@@ -102,17 +103,23 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         name(options.shape.to_possible_value()),
         name(options.quant.to_possible_value())
     );
-    let out = &options.out;
+    let out = options.out.clone();
     let about = |error: std::io::Error| Failure::Message(format!("{}: {error}", out.display()));
+    let watch = Watch::start()?;
     // Beside the target, so that no half of a model ever has its name.
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref());
     let file =
         tempfile::Builder::new().prefix(".writing-").suffix(".gguf").tempfile_in(folder).map_err(about)?;
-    let mut writer = BufWriter::with_capacity(1 << 20, file);
-    model(&called, dimensions, options.quant, vocabulary, options.seed, &mut writer)?;
-    let file = writer.into_inner().map_err(|error| about(error.into_error()))?;
-    let bytes = file.as_file().metadata().map_err(about)?.len();
-    file.persist(out).map_err(|error| about(error.error))?;
+    // The name stays out here: what is half written goes whatever ends this.
+    let (file, path) = file.into_parts();
+    let (title, Options { quant, seed, .. }) = (called.clone(), options);
+    let file = watch.over(move || {
+        let mut writer = BufWriter::with_capacity(1 << 20, file);
+        model(&title, dimensions, quant, vocabulary, seed, &mut writer)?;
+        writer.into_inner().map_err(|error| Failure::Output(error.into_error()))
+    })?;
+    let bytes = file.metadata().map_err(about)?.len();
+    path.persist(&out).map_err(|error| about(error.error))?;
     let mut output = session.output;
     writeln!(output, "{}: {called}, {} MiB", out.display(), bytes >> 20)?;
     Ok(())

@@ -9,16 +9,29 @@ use super::progress::Ticker;
 use super::task::{self, Machine, Task, What};
 use crate::assist::act::{Options as Asked, Outcome, Progress};
 use crate::cli::colour::harmless;
+use crate::cli::interrupt::Interrupt;
 use crate::cli::{Failure, Session};
 use crate::edit::Action;
 
+const HELP: &str = "\
+Examples:
+  codesage explain src/a.rs:12
+  codesage explain a.py:3-9 --instruction 'why is it sorted twice?'
+
+Exit codes:
+  0    explained
+  1    failed, or refused by a guard
+  2    wrong usage
+  130  ended by Ctrl-C (143: by SIGTERM)";
+
 #[derive(Args, Debug)]
+#[command(after_help = HELP)]
 pub struct Options {
-    /// All of it, line A or lines A to B, from 1; line A stands for what it is a part of
+    /// A file; FILE:A, what line A is a part of; FILE:A-B, these lines; FILE:A:COLUMN, what stands there. All from 1
     #[arg(value_name = "FILE[:A[-B]]")]
     place: Place,
-    /// Ask something about it
-    #[arg(long, value_name = "TEXT")]
+    /// Ask something about it, in your own words
+    #[arg(long, value_name = "TEXT", value_parser = super::words)]
     instruction: Option<String>,
 }
 
@@ -39,11 +52,16 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         ticker: if is_terminal { Ticker::until_written() } else { Ticker::new() },
     };
     let mut outcome = Ok(());
-    let (acted, assistant) = task::carry_out(session, task, machine, |progress| {
+    let done = task::carry_out(session, task, machine, |progress| {
         if let (Progress::Writing { piece, .. }, Ok(())) = (progress, &outcome) {
             outcome = stream.push(piece);
         }
-    })?;
+    });
+    if done.is_err() && !stream.printed.is_empty() {
+        // What is said of the end stands on a line of its own.
+        stream.print("\n")?;
+    }
+    let (acted, assistant) = done?;
     assistant.flush_journal();
     outcome?;
     match acted.outcome {
@@ -52,7 +70,7 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         Outcome::Apply(_) | Outcome::Preview(..) => {
             Err(Failure::Message("the model gave no explanation".into()))
         }
-        Outcome::Cancelled => Err(Failure::Interrupted),
+        Outcome::Cancelled => Err(Failure::Interrupted(Interrupt::CtrlC, "")),
     }
 }
 

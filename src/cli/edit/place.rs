@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::cli::source;
 use crate::syntax::lines;
 use crate::text::{Document, Encoding, Position};
 
@@ -70,13 +71,13 @@ impl Place {
     /// The bytes that are meant, empty for a cursor; an error says how many lines there are.
     pub fn selection(&self, document: &Document) -> Result<Range<usize>, String> {
         let rope = document.rope();
-        let count = rope.len_lines();
+        let count = lines::count(rope);
         let line = |number: u32| {
             let index = usize::try_from(number).unwrap_or(usize::MAX);
             if index <= count {
                 Ok(index - 1)
             } else {
-                Err(format!("has {count} lines, and none is {number}"))
+                Err(format!("has {}, and none is {number}", source::lines_of(rope)))
             }
         };
         Ok(match self.part {
@@ -146,6 +147,20 @@ mod tests {
         ] {
             let selected = Place::from_str(text).unwrap().selection(&document);
             assert_eq!(selected, expected.map_err(str::to_owned), "{text}");
+        }
+        // What stands behind the end of the last line is no line.
+        for (text, place, expected) in [
+            ("one\ntwo\n", "a.rs:2", Ok(4..4)),
+            ("one\ntwo\n", "a.rs:3", Err("has 2 lines, and none is 3")),
+            ("one\r\n", "a.rs:2", Err("has 1 line, and none is 2")),
+            ("one\n\n", "a.rs:2", Ok(4..4)),
+            ("one\n\n", "a.rs:9", Err("has 2 lines, and none is 9")),
+            ("", "a.rs:1", Ok(0..0)),
+            ("", "a.rs:2", Err("has 1 line, and none is 2")),
+        ] {
+            let document = Document::new(Language::of("rust", ""), 0, text);
+            let selected = Place::from_str(place).unwrap().selection(&document);
+            assert_eq!(selected, expected.map_err(str::to_owned), "{place} of {text:?}");
         }
     }
 }

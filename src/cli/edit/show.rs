@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::assist::act::{Acted, FileChange, Outcome, Proposal};
 use crate::cli::colour::harmless;
+use crate::cli::interrupt::Interrupt;
 use crate::edit::diff;
 use crate::edit::guard::Guard;
 
@@ -18,8 +19,8 @@ pub enum Ending {
     Answered,
     /// The guard's code, if it was one, and why.
     Refused(Option<Guard>, String),
-    /// By Ctrl-C, before anything was written.
-    Cancelled,
+    /// Before anything was written.
+    Cancelled(Interrupt),
 }
 
 impl Ending {
@@ -31,7 +32,7 @@ impl Ending {
             Ending::Answered => "answer",
             Ending::Refused(Some(_), _) => "refused",
             Ending::Refused(None, _) => "failed",
-            Ending::Cancelled => "cancelled",
+            Ending::Cancelled(_) => "cancelled",
         }
     }
 }
@@ -46,7 +47,7 @@ pub fn object(ending: &Ending, acted: Option<&Acted>) -> Value {
     let (guard, message) = match ending {
         Ending::Doubted(guard, sentence) => (Some(*guard), Some(sentence)),
         Ending::Refused(guard, sentence) => (*guard, Some(sentence)),
-        Ending::Applied | Ending::Shown | Ending::Answered | Ending::Cancelled => (None, None),
+        Ending::Applied | Ending::Shown | Ending::Answered | Ending::Cancelled(_) => (None, None),
     };
     let files = |proposal: &Proposal| -> Vec<_> {
         let counted = proposal.files.iter().map(|file| {

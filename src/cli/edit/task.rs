@@ -1,7 +1,6 @@
 //! One action on one file, from the command line to what came of it: the way that a code action of an editor goes,
 //! guards included. Nothing is written here, but for the journal.
 
-use std::future::pending;
 use std::io::Stderr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -14,11 +13,13 @@ use crate::assist::Assistant;
 use crate::assist::act::{Acted, Job, Options, Progress};
 use crate::assist::journal::{self, Journal};
 use crate::assist::recipes::Recipe;
+use crate::cli::colour::harmless;
 use crate::cli::source::Source;
-use crate::cli::{Failure, Session};
+use crate::cli::{Failure, Session, interrupt, workspace};
 use crate::config::Settings;
 use crate::edit::Action;
 use crate::engine::{Backend, ModelState};
+use crate::text::Document;
 
 /// What is asked for.
 pub struct Task {
@@ -54,6 +55,9 @@ impl FromStr for What {
 
     /// Whether there is such a recipe is told by the workspace, later.
     fn from_str(name: &str) -> Result<Self, String> {
+        if name.trim().is_empty() {
+            return Err("there is nothing in it".to_owned());
+        }
         if ["explain", "review"].contains(&name) {
             return Err(format!("`{name}` changes nothing; see `codesage explain`"));
         }
@@ -78,8 +82,8 @@ impl Machine {
     }
 }
 
-/// Does it. What fails before a model is asked is a failure, and so is Ctrl-C, which stops the tokens; what fails later
-/// is an outcome.
+/// Does it. What fails before a model is asked is a failure, and so is a signal, which stops the tokens; what fails
+/// later is an outcome.
 pub fn carry_out(
     session: Session,
     task: Task,
@@ -89,10 +93,11 @@ pub fn carry_out(
     let Task { place, what, detail, options, mut ticker } = task;
     let about = |error: String| Failure::Message(format!("{}: {error}", place.file.display()));
     let source = Source::read(&place.file)?;
-    let workspace = workspace(&source.path);
+    let workspace = workspace::of(&source.path);
     let settings = crate::cli::settings_in(session.layers, &workspace);
     let runtime = crate::cli::runtime()?;
     let backend = (machine.start)(&settings);
+    let actions = workspace.join(&settings.actions.dir);
     let assistant = Assistant::new(backend.clone(), settings, vec![workspace]);
     assistant.keep_journal(Journal::new(machine.state));
     assistant.open(source.uri.clone(), "", 0, &source.text);
@@ -101,7 +106,7 @@ pub fn carry_out(
         let selection = place.selection(&document).map_err(about)?;
         let (action, recipe) = match what {
             What::Action(action) => (action, None),
-            What::Recipe(name) => (Action::Custom, Some(recipe(&assistant, &name)?)),
+            What::Recipe(name) => (Action::Custom, Some(recipe(&assistant, &document, &name, &actions)?)),
         };
         let uri = source.uri.clone();
         let (diagnostic, diagnostics) = (None, Vec::new());
@@ -116,13 +121,8 @@ pub fn carry_out(
         };
         Ok::<_, Failure>(assistant.act(job, tell).await)
     };
-    let acted = runtime.block_on(async {
-        tokio::select! {
-            // Dropping the work cancels it.
-            acted = work => acted,
-            () = interrupted() => Err(Failure::Interrupted),
-        }
-    });
+    // Dropping the work cancels it.
+    let acted = runtime.block_on(interrupt::unless_told(work));
     ticker.end(acted.as_ref().ok());
     backend.cancel_load();
     backend.shutdown();
@@ -132,34 +132,24 @@ pub fn carry_out(
     acted.map(|acted| (acted, assistant))
 }
 
-/// The folder that the person stands in is the workspace, if the file is in it; else the file's own is.
-fn workspace(file: &Path) -> PathBuf {
-    // A folder that was removed while somebody stands in it is no reason to fail.
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
-    let own = || file.parent().unwrap_or(file).to_path_buf();
-    here.filter(|here| file.starts_with(here)).unwrap_or_else(own)
-}
-
-fn recipe(assistant: &Assistant, name: &str) -> Result<Arc<Recipe>, Failure> {
+/// The person's own action of this name. `folder` is where they are.
+fn recipe(
+    assistant: &Assistant,
+    document: &Document,
+    name: &str,
+    folder: &Path,
+) -> Result<Arc<Recipe>, Failure> {
     let found = assistant.recipe(name);
     for problem in assistant.take_recipe_problems() {
-        crate::cli::warn(format_args!("codesage: {problem}\n"));
+        crate::cli::warn(format_args!("codesage: {}\n", harmless(&problem.to_string())));
     }
     found.ok_or_else(|| {
         let known: Vec<&str> =
             NAMED.iter().map(|(name, _)| *name).filter(|name| *name != "unit-test").collect();
-        let dir = assistant.settings().actions.dir.clone();
-        Failure::Usage(format!(
-            "there is no action `{name}`: there are {}, and what stands in {} of the workspace",
-            known.join(", "),
-            dir.display()
-        ))
+        let own: Vec<String> =
+            assistant.recipes(document, true).iter().map(|recipe| recipe.name.clone()).collect();
+        let own = if own.is_empty() { "none".to_owned() } else { own.join(", ") };
+        let (known, folder) = (known.join(", "), folder.display());
+        Failure::Usage(format!("there is no action `{name}`: there are {known}, and {own} in {folder}"))
     })
-}
-
-/// When Ctrl-C is pressed. From the first call on it no longer ends the process.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        pending().await
-    }
 }

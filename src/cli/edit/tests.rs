@@ -164,7 +164,9 @@ fn what_happens_meanwhile_is_seen() {
             "{object:#}"
         );
         assert_eq!((seen.code, desk.text().contains("    2")), (1, false), "{object:#}");
-        assert_eq!(desk.journal(), [(journal::Outcome::Refused, guard.map(str::to_owned))]);
+        // In the same word.
+        let noted = [(serde_json::from_value(object["outcome"].clone()).unwrap(), guard.map(str::to_owned))];
+        assert_eq!(desk.journal(), noted);
         assert!(object["diff"].as_str().unwrap().contains("+    2\n"), "{object:#}");
     }
 }
@@ -221,7 +223,9 @@ fn a_recipe_goes_by_its_name() {
     assert_eq!((seen.code, &*seen.printed), (0, "It is two.\n"));
     let seen = desk.run("a.rs:5", &["--action", "unheard"], ANSWER);
     assert_eq!((seen.code, &*seen.printed), (2, ""));
-    assert!(seen.said.contains("there is no action `unheard`"), "{}", seen.said);
+    let known =
+        "there is no action `unheard`: there are refactor, unitTest, document, fix, edit, and say, tidy in";
+    assert!(seen.said.starts_with(known) && seen.said.ends_with(".codesage/actions"), "{}", seen.said);
 }
 
 /// Several files of one answer: shown first, and written together where that is asked for.
@@ -252,11 +256,35 @@ fn what_is_wrong_with_the_command_line_is_told() {
         ("a.py:3-1 --action fix", "line 3 comes after line 1"),
         ("a.py --action explain", "see `codesage explain`"),
         ("a.py --action fix --anyway", "--apply"),
-        ("a.py --action fix --max-tokens 0", "--max-tokens"),
+        ("a.py --action fix --max-tokens 0", "expected a whole number from 1 to "),
+        ("a.py --action \t", "there is nothing in it"),
+        ("a.py --instruction \t", "there is nothing in it"),
     ] {
         let line = format!("codesage edit {line}");
         let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
         let told = error.to_string();
         assert!(error.exit_code() == 2 && told.contains(part), "{line}: {told}");
+    }
+}
+
+/// What a signal means is told of what was asked for: an edit was not written; an explanation never is.
+#[test]
+fn an_end_by_a_signal_is_told_as_what_it_is() {
+    for (by, code, said) in [
+        (Interrupt::CtrlC, 130, "interrupted"),
+        (Interrupt::Terminate, 143, "told to end"),
+        (Interrupt::HangUp, 129, "the terminal was closed"),
+    ] {
+        assert_eq!(Failure::Interrupted(by, "").end(), (code, said.to_owned()));
+        let line = ["codesage", "edit", "a.rs", "--action", "fix", "--json"];
+        let Some(crate::cli::Command::Edit(options)) = Arguments::try_parse_from(line).unwrap().command
+        else {
+            panic!("an edit")
+        };
+        let output = tempfile::NamedTempFile::new().unwrap();
+        let failure = tell(output.as_file(), &options, Ending::Cancelled(by), None).unwrap_err();
+        assert_eq!(failure.end(), (code, format!("{said}; nothing was written")));
+        let object: Value = serde_json::from_str(&fs::read_to_string(output.path()).unwrap()).unwrap();
+        assert_eq!(object["outcome"], "cancelled");
     }
 }

@@ -4,8 +4,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::{Child, Command};
 
 use super::{Exercise, Rule};
 use crate::assist::act::{FileChange, Proposal};
@@ -85,8 +87,8 @@ fn shape(text: &str) -> String {
 }
 
 /// Runs the tests of an exercise on its result, in `root`. `None` where there are none, or where the language's
-/// program is not on this machine.
-pub fn passes(exercise: &Exercise, proposal: &Proposal, root: &Path) -> io::Result<Option<bool>> {
+/// program is not on this machine. What runs is stopped where this is dropped, and leaves nothing outside `root`.
+pub async fn passes(exercise: &Exercise, proposal: &Proposal, root: &Path) -> io::Result<Option<bool>> {
     let [file] = proposal.files.as_slice() else { return Ok(None) };
     let path = root.join(&file.path);
     if let Some(parent) = path.parent() {
@@ -99,11 +101,11 @@ pub fn passes(exercise: &Exercise, proposal: &Proposal, root: &Path) -> io::Resu
         ("python", Some(tests)) => {
             let script = path.with_file_name("check_of_exercise.py");
             fs::write(&script, tests)?;
-            run(Command::new("python3").arg(&script).current_dir(root))?
+            run(Command::new("python3").arg(&script), root).await?
         }
-        ("python", None) if is_test => run(python_tests(&path, root).current_dir(root))?,
-        ("rust", Some(tests)) => rust(&path, &format!("{}\n{tests}", file.after))?,
-        ("rust", None) if is_test => rust(&path, &file.after)?,
+        ("python", None) if is_test => run(&mut python_tests(&path, root), root).await?,
+        ("rust", Some(tests)) => rust(&path, &format!("{}\n{tests}", file.after), root).await?,
+        ("rust", None) if is_test => rust(&path, &file.after, root).await?,
         _ => return Ok(None),
     };
     let (Some(true), true, Some(mutant)) = (outcome, is_test, &exercise.mutant) else {
@@ -114,9 +116,9 @@ pub fn passes(exercise: &Exercise, proposal: &Proposal, root: &Path) -> io::Resu
     let still = match Language::of(&exercise.language, "").id {
         "python" => {
             fs::write(&source, faulty)?;
-            run(python_tests(&path, root).current_dir(root))?
+            run(&mut python_tests(&path, root), root).await?
         }
-        _ => rust(&source, &faulty)?,
+        _ => rust(&source, &faulty, root).await?,
     };
     Ok(still.map(|passes| !passes))
 }
@@ -129,37 +131,106 @@ fn python_tests(file: &Path, root: &Path) -> Command {
 }
 
 /// Compiles a file with its tests, and runs them.
-fn rust(file: &Path, text: &str) -> io::Result<Option<bool>> {
+async fn rust(file: &Path, text: &str, root: &Path) -> io::Result<Option<bool>> {
     let source = file.with_extension("check.rs");
     let program = file.with_extension("check");
     fs::write(&source, text)?;
-    let compiled = run(Command::new("rustc")
-        .args(["--edition", "2024", "--test", "-A", "warnings", "--crate-name", "exercise", "-o"])
-        .args([&program, &source]))?;
-    match compiled {
-        Some(true) => run(&mut Command::new(program)),
+    let mut compiler = Command::new("rustc");
+    compiler.args(["--edition", "2024", "--test", "-A", "warnings", "--crate-name", "exercise", "-o"]);
+    match run(compiler.args([&program, &source]), root).await? {
+        Some(true) => run(&mut Command::new(program), root).await,
         other => Ok(other),
     }
 }
 
 /// Whether a program ends well within its time; `None` where there is no such program.
-fn run(command: &mut Command) -> io::Result<Option<bool>> {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = match quiet.spawn() {
+async fn run(command: &mut Command, root: &Path) -> io::Result<Option<bool>> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    // A compiler's temporary files go with the workspace, however it ends.
+    command.current_dir(root).env("TMPDIR", root);
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let end = Instant::now() + LONGEST;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
+    let _family = Family::of(&child);
+    match tokio::time::timeout(LONGEST, child.wait()).await {
+        Ok(status) => Ok(Some(status?.success())),
+        Err(_) => Ok(Some(false)),
+    }
+}
+
+/// A program and all that it has started: what a model wrote may leave anything behind. Stopped when dropped.
+#[cfg(unix)]
+struct Family(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Family {
+    /// `child` leads a process group of its own.
+    fn of(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        Self(id.and_then(rustix::process::Pid::from_raw))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Family {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Mostly nobody is left.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
-        if Instant::now() > end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(Some(false));
+    }
+}
+
+/// Here only the program itself is stopped.
+#[cfg(not(unix))]
+struct Family;
+
+#[cfg(not(unix))]
+impl Family {
+    fn of(_child: &Child) -> Self {
+        Self
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::process;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+
+    /// A test that never ends, with a process of its own, is stopped where nobody waits for it any more.
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_stopped_with_all_that_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (sender, heard) = channel();
+        let reader = pipe.clone();
+        thread::spawn(move || {
+            // Opened as soon as somebody writes; at its end as soon as nobody can.
+            let mut pipe = File::open(reader).unwrap();
+            let mut text = [0; 1];
+            while pipe.read(&mut text).is_ok_and(|read| read > 0) {
+                sender.send(()).unwrap();
+            }
+        });
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 3>pipe; (echo; sleep 600) >&3 & wait"]);
+        let mut running = Box::pin(run(&mut command, folder.path()));
+        while heard.try_recv().is_err() {
+            assert!(futures_util::poll!(&mut running).is_pending(), "it ended by itself");
+            tokio::task::yield_now().await;
         }
-        std::thread::sleep(Duration::from_millis(5));
+        drop(running);
+        let end = heard.recv_timeout(Duration::from_secs(60));
+        assert_eq!(end, Err(std::sync::mpsc::RecvTimeoutError::Disconnected));
     }
 }

@@ -106,7 +106,7 @@ async fn preview(session: &Arc<Session>, run: &Run, id: &str, proposal: &Proposa
     code_lens::refresh(session);
     let how = match session.flags.applies_edits {
         true => format!(
-            "{why}\n\nNothing is changed yet: `codesage.applyPreview`, or “Apply preview” in the menu of code actions, applies it."
+            "{why} Not applied yet: “Apply preview” in the menu of code actions, or `codesage.applyPreview`."
         ),
         false => why.to_owned(),
     };

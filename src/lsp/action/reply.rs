@@ -130,7 +130,7 @@ pub fn summary(what: &str, proposal: &Proposal, repairs: &[String]) -> String {
     format!("{what}: {}.{mended}", files.join(", "))
 }
 
-/// A change to look at: why, and the difference.
+/// A change to look at: the difference, which is what windows of few lines have room for, and why below it.
 pub fn markdown(label: &str, why: &str, proposal: &Proposal) -> String {
     let unified: String = proposal
         .files
@@ -141,7 +141,7 @@ pub fn markdown(label: &str, why: &str, proposal: &Proposal) -> String {
     let ticks = unified.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat((ticks + 1).max(3));
     let end = if unified.is_empty() || unified.ends_with('\n') { "" } else { "\n" };
-    format!("# {label}\n\n{why}\n\n{fence}diff\n{unified}{end}{fence}\n")
+    format!("# {label}\n\n{fence}diff\n{unified}{end}{fence}\n\n{why}\n")
 }
 
 #[cfg(test)]
@@ -194,10 +194,8 @@ mod tests {
         let repairs = ["fences taken off".to_owned(), "indented".to_owned()];
         assert!(summary("Applied", &proposal, &repairs).ends_with(" Mended: fences taken off, indented."));
         let shown = markdown("Fix", "Look first.", &proposal);
-        assert!(shown.starts_with("# Fix\n\nLook first.\n\n````diff\n--- a/a.rs\n"), "{shown}");
-        assert!(
-            shown.contains("\n-x\n+y\n+z\n--- /dev/null\n+++ b/b.md\n") && shown.ends_with("\n+```\n````\n"),
-            "{shown}"
-        );
+        let difference = "--- a/a.rs\n+++ b/a.rs\n@@ -1 +1,2 @@\n-x\n+y\n+z\n--- /dev/null\n+++ b/b.md\n\
+                          @@ -0,0 +1 @@\n+```\n";
+        assert_eq!(shown, format!("# Fix\n\n````diff\n{difference}````\n\nLook first.\n"));
     }
 }

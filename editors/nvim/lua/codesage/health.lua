@@ -108,6 +108,8 @@ local function check_keys()
     local ours = type(map.desc) == 'string' and vim.startswith(map.desc, 'CodeSage')
     if ours then
       ok(('%s: %s'):format(key, name))
+    elseif vim.v.vim_did_enter == 0 then
+      info(('%s: %s, as soon as Neovim has started'):format(key, name))
     else
       warn(('%s is mapped to something else than `%s`'):format(key, name), { ':verbose imap ' .. key })
     end

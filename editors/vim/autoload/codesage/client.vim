@@ -40,8 +40,13 @@ function! codesage#client#execute(command, argument, receive) abort
   return codesage#client#request('workspace/executeCommand', l:params, a:receive)
 endfunction
 
+" Whether there is a vim-lsp: without one nothing starts the server.
+function! codesage#client#can_run() abort
+  return exists('g:lsp_loaded')
+endfunction
+
 function! codesage#client#is_running() abort
-  return exists('*lsp#get_server_status') && lsp#get_server_status('codesage') ==# 'running'
+  return codesage#client#can_run() && lsp#get_server_status('codesage') ==# 'running'
 endfunction
 
 " A place as vim-lsp tells it: columns count code points, whatever the protocol says.

@@ -19,6 +19,9 @@ function! codesage#command#complete(lead, line, _) abort
 endfunction
 
 function! codesage#command#run(text, range, first, last, bang) abort
+  if !codesage#client#can_run()
+    return codesage#message#warn('vim-lsp is not loaded: github.com/prabirshrestha/vim-lsp')
+  endif
   let l:lines = a:range > 0 ? [a:first, a:last] : []
   let [l:name, l:words] = matchlist(a:text, '^\s*\(\S*\)\s*\(.\{-}\)\s*$')[1:2]
   let l:told = empty(l:words) ? {} : {'instruction': l:words}

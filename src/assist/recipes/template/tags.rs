@@ -21,20 +21,28 @@ struct Tags<'a> {
     text: &'a str,
     /// Bytes looked through.
     at: usize,
-    /// What `for` gives a name to.
+    /// What any `for` so far gives a name to, and those that are not ended yet.
     targets: Vec<&'a str>,
-    is_looping: bool,
+    loops: Vec<&'a str>,
     /// Of each `if` that is not closed yet: itself and its `elif`s, which stand in one another for Jinja.
     open: Vec<usize>,
+    faults: Vec<Fault>,
 }
 
-/// Says what in a template is none of ours. The fault's line counts from the template's first.
-pub fn check(text: &str) -> Result<(), Fault> {
-    Tags { text, at: 0, targets: Vec::new(), is_looping: false, open: Vec::new() }.check()
+/// Of a known word.
+pub const MEANINGLESS: &str = "has no meaning where it stands";
+
+/// Mistakes that are looked for in one template.
+const MOST_FAULTS: usize = 30;
+
+/// Says what in a template is none of ours. Lines count from the template's first.
+pub fn faults(text: &str) -> Vec<Fault> {
+    let (targets, loops, open) = (Vec::new(), Vec::new(), Vec::new());
+    Tags { text, at: 0, targets, loops, open, faults: Vec::new() }.look_through()
 }
 
 impl<'a> Tags<'a> {
-    fn check(mut self) -> Result<(), Fault> {
+    fn look_through(mut self) -> Vec<Fault> {
         while let Some(found) = self.text[self.at..].find('{') {
             let open = self.at + found;
             let rest = &self.text[open..];
@@ -49,100 +57,113 @@ impl<'a> Tags<'a> {
             };
             let inside = &rest[2..];
             let Some(length) = inside.find(close) else {
-                return Err(self.fault(open, format!("`{}` is not closed by `{close}`", &rest[..2])));
+                self.blame(open, format!("`{}` is not closed by `{close}`", &rest[..2]));
+                break;
             };
             if close != "#}" {
-                self.tag(open + 2, &inside[..length], close == "%}")?;
+                match words(&inside[..length]) {
+                    Ok(words) => self.tag(open, &words, close == "%}"),
+                    Err(message) => self.blame(open, message),
+                }
             }
             self.at = open + 2 + length + 2;
+            if self.open.iter().sum::<usize>() > DEPTH {
+                self.blame(open, format!("at most {DEPTH} `if`s and `elif`s stand in one another"));
+                break;
+            }
+            if self.faults.len() >= MOST_FAULTS {
+                break;
+            }
         }
-        Ok(())
+        self.faults
     }
 
-    /// `inside` begins at byte `start`.
-    fn tag(&mut self, start: usize, inside: &'a str, is_block: bool) -> Result<(), Fault> {
-        let mut words = Vec::new();
-        let mut rest = inside.strip_prefix(['-', '+']).unwrap_or(inside);
-        rest = rest.strip_suffix(['-', '+']).unwrap_or(rest);
-        while let Some(first) = rest.trim_start().chars().next() {
-            rest = rest.trim_start();
-            let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let end = match first {
-                '"' | '\'' => {
-                    let plain = |text: &&str| !text.contains(['{', '}', '%', '\\', '\n']);
-                    let text = rest[1..].split_once(first).map(|(text, _)| text).filter(plain);
-                    text.map(|text| text.len() + 2)
+    /// The tag begins at byte `start`.
+    fn tag(&mut self, start: usize, words: &[&'a str], is_block: bool) {
+        match (is_block, words) {
+            (true, ["for", target, rest @ ..]) => {
+                if !self.loops.is_empty() || rest != ["in", "diagnostics"] {
+                    self.blame(start, "expected `for … in diagnostics`, and no such loop in another".into());
                 }
-                '|' | '.' => Some(1),
-                '=' | '!' if rest[1..].starts_with('=') => Some(2),
-                first if part(first) => Some(rest.find(|c| !part(c)).unwrap_or(rest.len())),
-                _ => None,
-            };
-            let Some(end) = end else {
-                let message = match first {
-                    '"' | '\'' => {
-                        "a text in quotes ends in its tag, without braces, percent signs and backslashes"
-                    }
-                    _ => "a template names things and compares them, it computes nothing",
-                };
-                return Err(self.fault(start, format!("`{first}`: {message}")));
-            };
-            words.push(&rest[..end]);
-            rest = &rest[end..];
-            if words.len() > WORDS_OF_A_TAG {
-                let message = format!("a tag has at most {WORDS_OF_A_TAG} names and signs");
-                return Err(self.fault(start, message));
-            }
-        }
-        match (is_block, words.as_slice()) {
-            (true, ["for", target, "in", "diagnostics"]) if !self.is_looping => {
+                // One that is wrong ends all the same, and what is in it is no mistake of its own.
                 self.targets.push(target);
-                self.is_looping = true;
-                return Ok(());
+                self.loops.push(target);
+                return;
             }
-            (true, ["for", ..]) => {
-                let message = "expected `for … in diagnostics`, and no such loop in another";
-                return Err(self.fault(start, message.into()));
-            }
-            (true, ["endfor"]) => self.is_looping = false,
+            (true, ["endfor"]) => _ = self.loops.pop(),
             (true, ["if", ..]) => self.open.push(1),
             (true, ["elif", ..]) => {
                 if let Some(branches) = self.open.last_mut() {
                     *branches += 1;
                 }
             }
-            (true, ["endif"]) => {
-                self.open.pop();
-            }
+            (true, ["endif"]) => _ = self.open.pop(),
             (true, ["else"]) => {}
             (true, _) => {
                 let known = "`if`, `elif`, `else`, `endif`, `for` and `endfor`";
-                return Err(self.fault(start, format!("a template knows the tags {known}")));
+                return self.blame(start, format!("a template knows the tags {known}"));
             }
             (false, _) => {}
         }
-        if self.open.iter().sum::<usize>() > DEPTH {
-            let message = format!("at most {DEPTH} `if`s and `elif`s stand in one another");
-            return Err(self.fault(start, message));
-        }
-        match words.into_iter().find(|word| !self.knows(word)) {
-            None => Ok(()),
-            Some(word) => Err(self.fault(start, unknown(word))),
+        for word in words {
+            if !knows(word) && !self.loops.contains(word) {
+                let is_over = self.targets.contains(word);
+                self.blame(start, if is_over { format!("`{word}` {MEANINGLESS}") } else { unknown(word) });
+            } else if *word == "loop" && self.loops.is_empty() {
+                self.blame(start, format!("`{word}` {MEANINGLESS}"));
+            }
         }
     }
 
-    fn knows(&self, word: &str) -> bool {
-        let is_no_name = |c: char| c.is_ascii_digit() || !(c.is_ascii_alphanumeric() || c == '_');
-        let known = [&NAMES[..], &FILTERS, &WORDS, &self.targets];
-        word.starts_with(['"', '\''])
-            || word.chars().all(is_no_name)
-            || known.iter().any(|words| words.contains(&word))
-    }
-
-    fn fault(&self, at: usize, message: String) -> Fault {
+    fn blame(&mut self, at: usize, message: String) {
         let line = self.text.get(..at).map(|before| before.matches('\n').count() + 1);
-        Fault { line, key: None, message }
+        self.faults.push(Fault { line, key: None, message });
     }
+}
+
+/// What stands in a tag, taken apart. The error is a sentence.
+fn words(inside: &str) -> Result<Vec<&str>, String> {
+    let mut words = Vec::new();
+    let mut rest = inside.strip_prefix(['-', '+']).unwrap_or(inside);
+    rest = rest.strip_suffix(['-', '+']).unwrap_or(rest);
+    while let Some(first) = rest.trim_start().chars().next() {
+        rest = rest.trim_start();
+        let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = match first {
+            '"' | '\'' => {
+                let plain = |text: &&str| !text.contains(['{', '}', '%', '\\', '\n']);
+                let text = rest[1..].split_once(first).map(|(text, _)| text).filter(plain);
+                text.map(|text| text.len() + 2)
+            }
+            '|' | '.' => Some(1),
+            '=' | '!' if rest[1..].starts_with('=') => Some(2),
+            first if part(first) => Some(rest.find(|c| !part(c)).unwrap_or(rest.len())),
+            _ => None,
+        };
+        let Some(end) = end else {
+            let message = match first {
+                '"' | '\'' => {
+                    "a text in quotes ends in its tag, without braces, percent signs and backslashes"
+                }
+                _ => "a template names things and compares them, it computes nothing",
+            };
+            return Err(format!("`{first}`: {message}"));
+        };
+        words.push(&rest[..end]);
+        rest = &rest[end..];
+        if words.len() > WORDS_OF_A_TAG {
+            return Err(format!("a tag has at most {WORDS_OF_A_TAG} names and signs"));
+        }
+    }
+    Ok(words)
+}
+
+fn knows(word: &str) -> bool {
+    let is_no_name = |c: char| c.is_ascii_digit() || !(c.is_ascii_alphanumeric() || c == '_');
+    let known = [&NAMES[..], &FILTERS, &WORDS];
+    word.starts_with(['"', '\''])
+        || word.chars().all(is_no_name)
+        || known.iter().any(|words| words.contains(&word))
 }
 
 fn unknown(word: &str) -> String {

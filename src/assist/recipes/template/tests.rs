@@ -64,11 +64,11 @@ fn what_cannot_be_said_is_told_with_its_line() {
         ("{% for c in region %}{% endfor %}", Some(1), loops.to_owned()),
         ("{% for a in diagnostics %}{% for b in diagnostics %}", Some(1), loops.to_owned()),
         (
-            "{% for a in diagnostics %}{% endfor %}{{ a }}",
-            None,
+            "{% for a in diagnostics %}{% endfor %}\n{{ a }}",
+            Some(2),
             "`a` has no meaning where it stands".to_owned(),
         ),
-        ("{{ loop.index }}", None, "`loop` has no meaning where it stands".to_owned()),
+        ("{{ loop.index }}", Some(1), "`loop` has no meaning where it stands".to_owned()),
         ("a\n\n{{ region", Some(3), "`{{` is not closed by `}}`".to_owned()),
         // What Jinja itself has against them.
         ("a\nb {% if region %}", Some(2), "unexpected end of input, expected end of block".to_owned()),
@@ -76,7 +76,26 @@ fn what_cannot_be_said_is_told_with_its_line() {
         ("{{ region region }}", Some(1), "unexpected identifier, expected end of variable block".to_owned()),
         ("{% endif %}", Some(1), "unknown statement endif".to_owned()),
     ] {
-        assert_eq!(Template::new(template), Err(Fault { line, key: None, message }), "{template}");
+        let faults = Template::new(template).expect_err(template);
+        assert_eq!(faults.first(), Some(&Fault { line, key: None, message }), "{template}");
+    }
+}
+
+/// Each mistake once: what follows from another one is none.
+#[test]
+fn every_mistake_is_told() {
+    for (template, lines) in [
+        ("{{ regoin }}\n{{ path }}\n{{ 'x' * 2 }}\n{% include 'x' %}\n{{ a b }}", &[1, 3, 4, 5, 5][..]),
+        ("{% for c in region %}\n{{ c }}\n{% endfor %}\n{{ c }}", &[1, 4]),
+        (
+            "{% for a in diagnostics %}\n{% for b in diagnostics %}{{ b }}{% endfor %}\n{{ a }}{% endfor %}",
+            &[2],
+        ),
+        ("{{ x }}\n{{ path\n{{ y", &[1, 2]),
+    ] {
+        let faults = Template::new(template).expect_err(template);
+        let told: Vec<usize> = faults.iter().filter_map(|fault| fault.line).collect();
+        assert_eq!(told, lines, "{template}: {faults:?}");
     }
 }
 
@@ -105,8 +124,9 @@ fn nothing_is_deep() {
         format!("{{% if region{} %}}{{% endif %}}", repeat(" and region")),
         format!("{{% if region{} %}}{{% endif %}}", repeat(" == region")),
     ] {
-        let fault = Template::new(&template).expect_err("too deep");
-        assert!(fault.line == Some(1) && fault.message.contains("at most"), "{fault:?}");
+        let faults = Template::new(&template).expect_err("too deep");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].line == Some(1) && faults[0].message.contains("at most"), "{faults:?}");
     }
 }
 

@@ -7,18 +7,20 @@
 //! first token and each other one took, for the lines of both are not equally long.
 
 use std::io::Write;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::busy::Busy;
 use super::goals::{Found, Rows};
+use super::helpers::{Helpers, Starter};
 use super::infill::Asking;
 use super::opponent;
 use super::tally::Side;
-use super::{Accept, Arguments, Measured, Mode, Replay, Source, at_least_two, process};
+use super::{Accept, Arguments, Measured, Mode, Replay, Source, process};
 use crate::cli::bench::replay::arm::Arm;
-use crate::cli::{Failure, Session};
+use crate::cli::interrupt::Watch;
+use crate::cli::{Failure, Session, count};
 
 /// Rounds and keys at a person's pace: cancels and waste need many keys, and they take their own time.
 const OPEN_ROUNDS: usize = 5;
@@ -31,13 +33,13 @@ pub struct Options {
     #[command(flatten)]
     opponent: opponent::Options,
     /// Rounds of both; the first is not counted
-    #[arg(long, value_name = "COUNT", default_value_t = 11, value_parser = at_least_two)]
+    #[arg(long, value_name = "COUNT", default_value_t = 11, value_parser = count::at_least_two::<usize>)]
     rounds: usize,
     /// Runs of lines in a round
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = count::at_least_one::<usize>)]
     runs: usize,
     /// Keys of a run at most
-    #[arg(long, value_name = "COUNT", default_value_t = 24)]
+    #[arg(long, value_name = "COUNT", default_value_t = 24, value_parser = count::at_least_one::<usize>)]
     keys: usize,
     /// Tokens of a suggestion at most: those of a line
     #[arg(long, value_name = "COUNT", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=2048))]
@@ -48,19 +50,26 @@ pub struct Options {
 }
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
+    let watch = Watch::start()?;
+    // Out here, so that all of it goes whatever ends this.
+    let (folder, helpers) = (tempfile::tempdir()?, Helpers::default());
+    let (path, starter) = (folder.path().to_path_buf(), helpers.starter());
+    watch.over(move || compare(session, options, &starter, &path))
+}
+
+/// `folder` is for settings and for what the other server writes.
+fn compare(session: Session, options: Options, starter: &Starter, folder: &Path) -> Result<(), Failure> {
     let Options { source, tokens, rounds, runs, keys, .. } = &options;
     let replay = |mode, keys| {
         Ok::<_, Failure>(Replay { projects: source.projects()?, mode, accept: Accept::Never, keys })
     };
-    let start =
-        |mode| source.start(&session, Arguments { mode, tokens: *tokens, shows_all: true }, folder.path());
+    let start = |mode| source.start(&session, Arguments { mode, tokens: *tokens, shows_all: true }, folder);
     let asking = |speculates| Asking { tokens: *tokens, speculates, ends: false };
     let before = process::load();
 
     let mut editing = start(Mode::Closed)?;
     let model = editing.about()?["model"].clone();
-    let Some(opponent) = options.opponent.find(&session, &model, folder.path())? else {
+    let Some(opponent) = options.opponent.find(&session, &model, starter, folder)? else {
         return Err(Failure::Usage("name a llama-server: --server FILE or --against URL".to_owned()));
     };
     let mut arms = vec![Measured::of(opponent.arm(asking(false), source.seed)?), Measured::of(editing)];
@@ -68,7 +77,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     closed.rounds(&mut arms, *rounds, *runs, source.seed)?;
 
     let mut beside = vec![Measured::of(start(Mode::Closed)?)];
-    let busy = Busy::start()?;
+    let busy = starter.busy()?;
     closed.rounds(&mut beside, *rounds, *runs, source.seed)?;
     drop(busy);
 

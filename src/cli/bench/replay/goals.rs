@@ -117,7 +117,13 @@ impl Rows {
                 open(paced_theirs).1.rank(0.5),
                 Goal::None,
             ),
-            single("cpuSeconds", "at a person's pace: processor, s for 1,000 keys", processor(paced_ours), None, Goal::None),
+            single(
+                "cpuSeconds",
+                "at a person's pace: processor, s for 1,000 keys",
+                processor(paced_ours),
+                None,
+                Goal::None,
+            ),
             single("peakMiB", "memory at most, MiB", peak(paced_ours), peak(theirs), Goal::None),
         ])
     }
@@ -279,7 +285,8 @@ mod tests {
             | at a person's pace: a pause to its suggestion p50, ms | never | never | never |  |  |
             | at a person's pace: processor, s for 1,000 keys | 2.00 |  |  |  |  |
             | memory at most, MiB | 5.00 | 5.00 | 1.00 |  |  |
-        "#]].assert_eq(&rows.table());
+        "#]]
+        .assert_eq(&rows.table());
         let object = rows.object();
         assert_eq!(
             (&object["evaluatedTokens"]["times"], &object["busy"]["met"]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::Value;
 
+use super::helpers::Starter;
 use super::infill::{Address, Asking, Infill, Like, PATIENCE, Started};
 use crate::cli::{Failure, Session};
 use crate::models::{gguf, hardware};
@@ -35,7 +36,13 @@ impl Options {
 
     /// The server, ready. `about` is what CodeSage says of its model: one that is started gets the same file and
     /// threads. `folder` takes what it writes.
-    pub fn find(&self, session: &Session, about: &Value, folder: &Path) -> Result<Option<Opponent>, Failure> {
+    pub fn find(
+        &self,
+        session: &Session,
+        about: &Value,
+        starter: &Starter,
+        folder: &Path,
+    ) -> Result<Option<Opponent>, Failure> {
         if let Some(address) = &self.against {
             return Ok(Some(Opponent::Running(address.clone())));
         }
@@ -48,7 +55,7 @@ impl Options {
             context: gguf::check(Path::new(path)).map_or(u32::MAX, |header| header.context_length),
             threads: [number("threads").unwrap_or(1), many],
         };
-        let started = Started::start(program, like, folder)?;
+        let started = Started::start(program, like, starter, folder)?;
         Ok(Some(Opponent::Ours(Arc::new(started))))
     }
 }

@@ -1,17 +1,18 @@
 //! A llama-server of our own beside the one that is measured: the same model file, the same threads, and the options that
 //! llama.vim's manual names, at their best for typing (`-c 8192` in place of the preset's 32768).
 //!
-//! It listens on this machine alone, and ends when it is dropped. What it writes is kept for when it does not start.
+//! It listens on this machine alone, and ends when it is dropped or what started it ends. What it writes is kept for when it does not start.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::http::{Address, Client};
 use crate::cli::Failure;
+use crate::cli::bench::replay::helpers::{Helper, Starter};
 
 /// A model that is read from a slow disk takes long to load.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -35,14 +36,14 @@ pub struct Like<'a> {
 
 /// See the module.
 pub struct Started {
-    child: Child,
+    helper: Helper,
     address: Address,
     arguments: Vec<String>,
 }
 
 impl Started {
     /// Starts it and waits until it has loaded the model. `folder` takes what it writes.
-    pub fn start(program: &Path, like: Like, folder: &Path) -> Result<Self, Failure> {
+    pub fn start(program: &Path, like: Like, starter: &Starter, folder: &Path) -> Result<Self, Failure> {
         let about =
             |why: &dyn std::fmt::Display| Failure::Message(format!("--server {}: {why}", program.display()));
         // NB: free when asked for; another program may take it before the server does, which then says so.
@@ -69,21 +70,16 @@ impl Started {
         let arguments: Vec<String> = OPTIONS.iter().chain(&own).map(|text| (*text).to_owned()).collect();
         let log = folder.join("llama-server.log");
         let written = File::create(&log)?;
-        let child = Command::new(program)
-            .args([OsStr::new("-m"), like.model.as_os_str()])
-            .args(&arguments)
-            .stdin(Stdio::null())
-            .stdout(written.try_clone()?)
-            .stderr(written)
-            .spawn()
-            .map_err(|why| about(&why))?;
+        let mut command = Command::new(program);
+        command.args([OsStr::new("-m"), like.model.as_os_str()]).args(&arguments);
+        command.stdout(written.try_clone()?).stderr(written);
+        let helper = starter.start(command).map_err(|why| about(&why))?;
         let address: Address = format!("http://127.0.0.1:{port}").parse().map_err(Failure::Message)?;
-        let mut started = Self { child, address, arguments };
+        let started = Self { helper, address, arguments };
         let client = Client::new(PATIENCE);
         let until = Instant::now() + PATIENCE;
         while client.get(&started.address.at("health")).is_err() {
-            let ended = started.child.try_wait()?;
-            if ended.is_some() || Instant::now() > until {
+            if started.helper.has_ended() || Instant::now() > until {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 let from = said.floor_char_boundary(said.len().saturating_sub(SHOWN));
                 return Err(about(&format!("it does not start: {}", said[from..].trim())));
@@ -99,18 +95,11 @@ impl Started {
 
     /// The process, for what the system says about it.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        self.helper.process()
     }
 
     /// As it was started, but for the model.
     pub fn arguments(&self) -> String {
         self.arguments.join(" ")
-    }
-}
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
