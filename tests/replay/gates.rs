@@ -119,7 +119,7 @@ fn little_is_made_in_vain() {
     let (ours, theirs) = (wasted(&report, "codesage"), wasted(&report, "infill"));
     println!("{ours} of {theirs}");
     assert!(theirs > 0 && ours * 10 <= theirs, "{ours} of {theirs}");
-    assert_eq!(report, replay(&simulated), "the same keys come out otherwise");
+    assert_eq!(report["arms"], replay(&simulated)["arms"], "the same keys come out otherwise");
     let arm = &report["arms"]["codesage"];
     // One of each key's question, and each is answered at once or ends with the next key.
     let stats = &arm["about"]["completion"];
