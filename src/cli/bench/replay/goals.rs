@@ -77,8 +77,8 @@ impl Rows {
             |side: &Side| Some(side.about["memory"]["peakBytes"].as_u64()? as f64 / f64::from(1 << 20));
         let processor =
             |side: &Side| Some(side.about["cpuSeconds"].as_f64()? * 1000.0 / (side.pressed.max(1) as f64));
-        let idle = ours.rounds.iter().filter_map(|round| line(round));
-        let busy = beside.rounds.iter().filter_map(|round| line(round));
+        let idle = ours.rounds.iter().filter_map(&line);
+        let busy = beside.rounds.iter().filter_map(&line);
         let slower = times(Samples::new(idle).rank(0.5), Samples::new(busy).rank(0.5));
         Self(vec![
             counted("evaluatedTokens", "prompt tokens read a key, mean", Goal::Times(50.0)),
