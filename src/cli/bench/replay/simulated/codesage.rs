@@ -95,7 +95,7 @@ impl Arm for Codesage {
             }
             self.assistant.caret(&Self::uri(editor.file())?, editor.cursor);
         }
-        self.runtime.block_on(tokio::time::sleep(LOOK));
+        self.runtime.block_on(async { tokio::time::sleep(LOOK).await });
         Ok(())
     }
 
