@@ -71,7 +71,11 @@ impl Rows {
         let single = |name, title, ours, theirs, goal| Row { name, title, ours, theirs, sure: None, goal };
         let mean = |side: &Side, name: &str| side.counter(name, |class| class != Class::Cold).mean();
         let counted = |name, title, goal| single(name, title, mean(ours, name), mean(theirs, name), goal);
-        let waste = |side: &Side| side.totals.0.get("wastedTokens").map(|tokens| *tokens as f64);
+        // Who wrote nothing wrote nothing in vain, which says nothing.
+        let waste = |side: &Side| {
+            let totals = Some(&side.totals).filter(|totals| totals.get("generatedTokens") > 0)?;
+            totals.0.get("wastedTokens").map(|tokens| *tokens as f64)
+        };
         let open = |side: &Side| side.open_times();
         let peak =
             |side: &Side| Some(side.about["memory"]["peakBytes"].as_u64()? as f64 / f64::from(1 << 20));
@@ -256,7 +260,7 @@ mod tests {
             name: "side",
             about: json!({"cancelMs": {"p95": cancel}, "memory": {"peakBytes": 5 << 20}, "cpuSeconds": 2.0}),
             rounds: vec![round(ms), round(ms * 1.1), round(ms * 0.9)],
-            totals: Cost(BTreeMap::from([("wastedTokens", wasted)])),
+            totals: Cost(BTreeMap::from([("wastedTokens", wasted), ("generatedTokens", 900)])),
             pressed: 1000,
         }
     }
