@@ -247,7 +247,7 @@ fn model_file(settings: &Settings) -> Result<Option<PathBuf>, String> {
 fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
     use crate::assist::journal;
     use crate::config::KvCache;
-    use crate::engine::llama::{Keep, LlamaEngine, Options, Patience, Source};
+    use crate::engine::llama::{Keep, LlamaEngine, Options, Patience, Source, Without};
     use crate::models::builtin;
 
     let model = &settings.model;
@@ -256,7 +256,11 @@ fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
         threads: model.threads,
         gpu_layers: model.gpu_layers,
         context_tokens: model.context_tokens,
-        without_healing: !settings.parts.has(Part::Healing),
+        without: Without {
+            healing: !settings.parts.has(Part::Healing),
+            places: !settings.parts.has(Part::Places),
+            drafts: !settings.parts.has(Part::Drafts),
+        },
         // What was read outside any project is nobody's to come back to.
         keep: settings
             .root

@@ -66,14 +66,12 @@ pub struct CompletionSettings {
     pub multiline: Multiline,
     pub max_tokens: u32,
     pub max_time_ms: u32,
-    /// 0: adaptive, at most 75 ms.
+    /// 0: adaptive, at most 10 ms.
     pub debounce_ms: u32,
     pub show_delay_ms: u32,
     pub menu: Menu,
     /// Mean log-probability below which an automatic suggestion is hidden.
     pub min_confidence: f32,
-    /// What is being typed needs no model where a suggestion says it, shown or still being written.
-    pub type_through: bool,
     /// The text round the cursor is read before anything is asked for.
     pub warm_up: bool,
     /// The suggestion behind the one that is shown is made before that is accepted.
@@ -182,7 +180,6 @@ impl Default for Settings {
                 show_delay_ms: 0,
                 menu: Menu::Auto,
                 min_confidence: -0.5,
-                type_through: true,
                 warm_up: true,
                 speculate: true,
             },

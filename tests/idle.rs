@@ -7,6 +7,7 @@ mod server;
 
 use std::time::Duration;
 
+use codesage::config::{CommandLine, Layers, Part};
 use codesage::engine::scripted::{Script, ScriptedBackend};
 use codesage::engine::{Backend, ModelState};
 use codesage::prompt::Fill;
@@ -321,10 +322,15 @@ async fn nothing_is_made_ahead_where_that_is_switched_off() {
     server.finish().await;
 }
 
-/// The third switch: each key is a question of its own then.
+/// The third switch, which is the command line's alone: each key is a question of its own then.
 #[tokio::test(start_paused = true)]
 async fn each_key_asks_where_typing_along_is_switched_off() {
-    let mut server = start(json!({ "warmUp": false, "speculate": false, "typeThrough": false })).await;
+    let backend = ScriptedBackend::default();
+    backend.always(Script::text(".get()\n"));
+    let mut layers = Layers::new(None);
+    layers.set_command_line(CommandLine { without: vec![Part::TypeThrough], ..CommandLine::default() });
+    let mut server = TestServer::connect_with(backend, None, layers);
+    server.initialize(client(json!({ "warmUp": false, "speculate": false }))).await;
     server.open(URI, "plaintext", "a = b").await;
     assert_eq!(ask(&mut server, &place(0, 5)).await, [".get()"]);
     server.insert(URI, 2, &place(0, 5), ".").await;

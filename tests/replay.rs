@@ -7,6 +7,9 @@
 #[path = "replay/against.rs"]
 mod against;
 #[cfg(feature = "llama")]
+#[path = "replay/cold.rs"]
+mod cold;
+#[cfg(feature = "llama")]
 #[path = "replay/gates.rs"]
 mod gates;
 

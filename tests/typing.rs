@@ -34,9 +34,14 @@ impl Editor {
     }
 
     fn start_with(model: &TinyModel, completion: Value) -> Self {
+        Self::start_without(model, completion, &[])
+    }
+
+    /// With more on its command line.
+    fn start_without(model: &TinyModel, completion: Value, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = model.write(folder.path());
-        let mut server = Process::spawn(Some(&path));
+        let mut server = Process::spawn_with(Some(&path), arguments, &[]);
         let capabilities = json!({
             "general": { "positionEncodings": ["utf-8"] },
             "textDocument": { "inlineCompletion": {} },
@@ -392,4 +397,37 @@ fn accept_accept_accept_decodes_nothing() {
         }
     }
     editor.server.finish();
+}
+
+/// An action reads a prompt of its own; what typing has read stays beside it.
+#[test]
+fn an_action_costs_the_next_key_nothing() {
+    let after_action = |without: &[&str]| {
+        let model = TinyModel { n_ctx: 4096, ..TinyModel::random(3) };
+        let mut editor =
+            Editor::start_without(&model, json!({ "warmUp": false, "speculate": false }), without);
+        let (before, behind) = small();
+        editor.open(URI, &format!("{before}\n{behind}"));
+        let at = before.len();
+        editor.ask(at);
+        editor.edit(at..at, "v");
+        let alone = editor.ask(at + 1).0;
+        let place = json!({ "line": 3, "character": 0 });
+        let arguments = json!({
+            "textDocument": { "uri": URI }, "range": { "start": place, "end": place }, "maxTokens": 4,
+        });
+        let command = json!({ "command": "codesage.explain", "arguments": [arguments] });
+        let evaluated = editor.counter("evaluatedTokens");
+        let reply = editor.server.call("workspace/executeCommand", command);
+        assert!(editor.counter("evaluatedTokens") > evaluated, "it read nothing: {reply}");
+        editor.edit(at + 1..at + 1, "a");
+        let after = editor.ask(at + 2).0;
+        editor.server.finish();
+        (alone, after)
+    };
+    let (alone, after) = after_action(&[]);
+    assert!(after <= alone.max(1), "{after} after an action, {alone} without");
+    // It is the places that keep it.
+    let (_, after) = after_action(&["--without", "places"]);
+    assert!(after > 100, "{after}");
 }

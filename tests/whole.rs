@@ -413,7 +413,7 @@ fn files_stay_warm_and_a_new_day_begins_warm() {
             json!({ "completion": { "warmUp": false, "speculate": false }, "model": { "kvCache": kept } });
         let mut first_day = Vec::new();
         for day in 0..2 {
-            let server = Process::spawn_with(None, &[("CODESAGE_CACHE", cache.path())]);
+            let server = Process::spawn_with(None, &[], &[("CODESAGE_CACHE", cache.path())]);
             let mut server = initialized(server, root.clone(), options.clone());
             assert_eq!(server.settled()["state"], "ready");
             for (n, uri) in uris.iter().enumerate() {

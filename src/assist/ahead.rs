@@ -17,6 +17,7 @@ use crate::assist::{Assistant, Rules};
 use crate::completion::cache::Origin;
 use crate::completion::policy::{self, Situation, Trigger};
 use crate::completion::shape::{Shaped, Shaper};
+use crate::config::Part;
 use crate::engine::sample::Sampling;
 use crate::engine::{Lane, Request};
 use crate::prompt::{Fill, Prompt};
@@ -110,7 +111,7 @@ impl Assistant {
             trigger: Trigger::Automatic,
             spot,
             behind: Some((origin, before)),
-            types_through: rules.settings.completion.type_through,
+            types_through: rules.settings.parts.has(Part::TypeThrough),
         };
         let max_tokens = most_for(mode, answer_tokens(rules, &card)).min(MOST_TOKENS);
         Some(Ready { prompt, purpose, max_tokens })

@@ -19,6 +19,7 @@ use crate::completion::Reason;
 use crate::completion::cache::Origin;
 use crate::completion::policy::Trigger;
 use crate::completion::shape::Shaped;
+use crate::config::Part;
 use crate::engine::sample::Sampling;
 use crate::engine::{EngineError, Lane, Request, Usage};
 use crate::prompt::Prompt;
@@ -215,7 +216,7 @@ impl Assistant {
             trigger: ask.trigger,
             spot,
             behind: None,
-            types_through: rules.settings.completion.type_through,
+            types_through: rules.settings.parts.has(Part::TypeThrough),
         };
         let start = Start::new(purpose, ready.shaper);
         let generation = self.backend.generate(Request {

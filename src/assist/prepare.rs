@@ -25,8 +25,9 @@ use crate::threads::lock;
 
 /// Tokens of the rest of a line at the most.
 const LINE_TOKENS: u32 = 64;
-/// The longest that the adaptive debounce waits before decoding.
-const MOST_DEBOUNCE: Duration = Duration::from_millis(75);
+/// The longest that the adaptive debounce waits before decoding: enough for all that one key brings to arrive. What is
+/// decoded before the next key is seldom in vain, for what agrees with that key goes on; and it is cheap where it is.
+const MOST_DEBOUNCE: Duration = Duration::from_millis(10);
 
 /// What a blocking thread found out before the model is asked.
 pub enum Prepared {
@@ -144,7 +145,7 @@ impl Assistant {
         rules: &Rules,
     ) -> Option<(Shaped, Origin)> {
         let kept = lock(&self.places).of(uri)?.cache.find(document.rope(), offset)?;
-        if !rules.settings.completion.type_through && kept.from.part == 0 {
+        if !rules.settings.parts.has(Part::TypeThrough) && kept.from.part == 0 {
             return None;
         }
         let shaped = shape::reshape(document, offset, &kept.text, kept.confidence).ok()?;

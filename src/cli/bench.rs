@@ -12,7 +12,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use url::Url;
@@ -24,8 +24,8 @@ use crate::engine::scripted::ScriptedBackend;
 use crate::lsp;
 use crate::text::{Change, Encoding, Position};
 
-/// Lines of the edited document, and keys typed into it.
-const LINES: u32 = 10_000;
+/// Lines of the edited documents, and keys typed into each.
+const LINES: [u32; 2] = [10_000, 100_000];
 const KEYS: u32 = 2_000;
 const INITIALIZES: u32 = 50;
 
@@ -35,15 +35,32 @@ pub enum Bench {
     Engine(Options),
     /// What each key costs, real code typed again into a whole server
     Replay(replay::Options),
+    /// Figures beside those of llama.vim with llama-server, and their goals
+    Compare(replay::compare::Options),
     /// Write a model of a real one's shape with random weights
     Model(shape::Options),
 }
 
 #[derive(Args, Debug)]
 pub struct Options {
+    /// Measure this alone
+    #[arg(long, value_enum)]
+    only: Option<Only>,
     /// Print one object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// What the server does without a model
+    Server,
+    /// Loading, reading, writing, cancelling, memory, and what a key reads
+    Model,
+    /// Typing beside an edit
+    Beside,
+    /// An edit with drafts and without
+    Drafts,
 }
 
 /// One row of the answer.
@@ -60,25 +77,38 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
     let options = match bench {
         Bench::Engine(options) => options,
         Bench::Replay(options) => return replay::run(session, options),
+        Bench::Compare(options) => return replay::compare::run(session, options),
         Bench::Model(options) => return shape::run(session, options),
     };
     let runtime = super::runtime()?;
-    let mut figures = vec![
-        Figure::new(
-            "didChangeMs",
-            format!("didChange to visible snapshot, {LINES} lines"),
-            "ms",
-            did_change()?,
-        ),
-        Figure::new("initializeMs", "initialize to its reply".into(), "ms", runtime.block_on(initialize())?),
-    ];
+    let is_wanted = |what| options.only.is_none_or(|only| only == what);
+    let mut figures = Vec::new();
+    if is_wanted(Only::Server) {
+        for (name, lines) in ["didChangeMs", "didChangeLargeMs"].into_iter().zip(LINES) {
+            let title = format!("didChange to visible snapshot, {lines} lines");
+            figures.push(Figure::new(name, title, "ms", did_change(lines)?));
+        }
+        let samples = runtime.block_on(initialize())?;
+        figures.push(Figure::new("initializeMs", "initialize to its reply".into(), "ms", samples));
+    }
+    if options.only == Some(Only::Server) {
+        return print(session.output, &figures, options.json);
+    }
     let started = Instant::now();
     let backend = super::backend(&session.settings);
     let measured = runtime.block_on(async {
         let card = super::ready(&backend).await?;
-        let mut figures = model::figures(&backend, &card, started.elapsed()).await?;
-        figures.extend(beside::figures(&backend, &card).await?);
-        figures.extend(drafts::figures(&backend, &card).await?);
+        let loading = started.elapsed();
+        let mut figures = Vec::new();
+        if is_wanted(Only::Model) {
+            figures.extend(model::figures(&backend, &card, loading).await?);
+        }
+        if is_wanted(Only::Beside) {
+            figures.extend(beside::figures(&backend, &card).await?);
+        }
+        if is_wanted(Only::Drafts) {
+            figures.extend(drafts::figures(&backend, &card).await?);
+        }
         Ok::<_, Failure>(figures)
     });
     backend.shutdown();
@@ -130,15 +160,15 @@ impl Figure {
 }
 
 /// Milliseconds of each key typed all over a long document.
-fn did_change() -> Result<Vec<f64>, Failure> {
+fn did_change(lines: u32) -> Result<Vec<f64>, Failure> {
     let line = "    let value = compute(first, second).unwrap_or_default();\n";
     let uri = Url::parse("file:///bench.rs").map_err(|error| Failure::Message(error.to_string()))?;
     let assistant = Assistant::new(Arc::new(ScriptedBackend::default()), Settings::default(), Vec::new());
-    assistant.open(uri.clone(), "rust", 0, &line.repeat(LINES as usize));
+    assistant.open(uri.clone(), "rust", 0, &line.repeat(lines as usize));
     let mut samples = Vec::new();
     for key in 0..KEYS {
         // A prime step: the whole document is visited, in no order that a cache would like.
-        let place = Position { line: key.wrapping_mul(7919) % LINES, column: 20 };
+        let place = Position { line: key.wrapping_mul(7919) % lines, column: 20 };
         let change = Change { range: Some(place..place), text: "x".to_owned() };
         let version = key as i32 + 1;
         let started = Instant::now();

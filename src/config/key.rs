@@ -117,12 +117,6 @@ pub static KEYS: &[Key] = &[
         field: Field::Number(-20.0..=0.0, |s| &mut s.completion.min_confidence),
     },
     Key {
-        name: "completion.typeThrough",
-        meaning: "typing what is suggested, or being written, asks the model nothing; `false` to measure what that \
-                  is worth",
-        field: Field::Flag(|s| &mut s.completion.type_through),
-    },
-    Key {
         name: "completion.warmUp",
         meaning: "read the text round the cursor when you stop there, so that the first suggestion waits for less; \
                   `false` for a machine that computes only when asked",

@@ -138,7 +138,6 @@ impl Layers {
             problems.extend(layer.apply(&mut settings, &paths));
         }
         // Parts that are settings too.
-        settings.completion.type_through &= self.parts.has(Part::TypeThrough);
         settings.completion.speculate &= self.parts.has(Part::Speculation);
         settings.completion.warm_up &= self.parts.has(Part::Warm);
         (settings, problems)

@@ -15,12 +15,16 @@ pub enum Part {
     Closers,
     /// The last piece before the cursor taken back and forced.
     Healing,
-    /// A suggestion that is being typed answered by what was made for it: `completion.typeThrough`.
+    /// What other places have read kept beside what this one has.
+    Places,
+    /// A suggestion that is being typed answered by what was made for it.
     TypeThrough,
     /// What comes behind a suggestion that is shown: `completion.speculate`.
     Speculation,
     /// Reading where the cursor rests: `completion.warmUp`.
     Warm,
+    /// What an edit repeats, verified in batches.
+    Drafts,
 }
 
 /// Which of them are on.
@@ -30,8 +34,16 @@ pub struct Parts {
 }
 
 impl Part {
-    pub const ALL: [Part; 6] =
-        [Part::Anchor, Part::Closers, Part::Healing, Part::TypeThrough, Part::Speculation, Part::Warm];
+    pub const ALL: [Part; 8] = [
+        Part::Anchor,
+        Part::Closers,
+        Part::Healing,
+        Part::Places,
+        Part::TypeThrough,
+        Part::Speculation,
+        Part::Warm,
+        Part::Drafts,
+    ];
 
     /// As it stands in `--without`.
     pub fn name(self) -> &'static str {
@@ -39,9 +51,11 @@ impl Part {
             Part::Anchor => "anchor",
             Part::Closers => "closers",
             Part::Healing => "healing",
+            Part::Places => "places",
             Part::TypeThrough => "type-through",
             Part::Speculation => "speculation",
             Part::Warm => "warm",
+            Part::Drafts => "drafts",
         }
     }
 }
@@ -81,6 +95,7 @@ mod tests {
             assert!(Parts::default().has(part) && !Parts::without(vec![part]).has(part));
         }
         let error = "everything".parse::<Part>().unwrap_err();
-        assert_eq!(error, "the parts are anchor, closers, healing, type-through, speculation, warm");
+        let all = "anchor, closers, healing, places, type-through, speculation, warm, drafts";
+        assert_eq!(error, format!("the parts are {all}"));
     }
 }

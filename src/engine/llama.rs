@@ -57,8 +57,8 @@ pub struct Options {
     pub gpu_layers: Option<u32>,
     /// Tokens of one prompt with its answer.
     pub context_tokens: Option<u32>,
-    /// For measuring what healing is worth.
-    pub without_healing: bool,
+    /// For measuring what they are worth.
+    pub without: Without,
     /// Where to keep what was read, for the next run.
     pub keep: Option<Keep>,
     /// A folder for what was found out of this machine; none: it is found out in each run.
@@ -79,6 +79,15 @@ impl Default for Patience {
     fn default() -> Self {
         Self { load: Duration::from_millis(300), idle: Duration::from_secs(10) }
     }
+}
+
+/// Parts of the engine that can be switched off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Without {
+    pub healing: bool,
+    /// One sequence does for all places and for actions.
+    pub places: bool,
+    pub drafts: bool,
 }
 
 /// The engine. Dropping it stops the thread and waits for it.

@@ -140,11 +140,13 @@ impl Plan {
     }
 }
 
-/// The sequences of one context: `places` for completions, then one for actions.
+/// The sequences of one context: `places` for completions, then those for actions.
 #[derive(Debug)]
 pub struct Slots {
     slots: Vec<Slot>,
     places: usize,
+    /// Where those for actions begin.
+    actions: usize,
     /// Cells of the unified cache.
     cells: usize,
     clock: u64,
@@ -153,7 +155,12 @@ pub struct Slots {
 impl Slots {
     pub fn new(places: usize, actions: usize, cells: usize) -> Self {
         let slots = (0..places + actions).map(|_| Slot::default()).collect();
-        Self { slots, places, cells, clock: 0 }
+        Self { slots, places, actions: places, cells, clock: 0 }
+    }
+
+    /// One sequence for everything.
+    pub fn single(cells: usize) -> Self {
+        Self { slots: vec![Slot::default()], places: 1, actions: 0, cells, clock: 0 }
     }
 
     pub fn get(&self, slot: usize) -> &Slot {
@@ -202,7 +209,7 @@ impl Slots {
     pub fn plan(&self, prompt: &[Token], answer: usize, pool: Pool, busy: &[usize]) -> Option<Plan> {
         let range = match pool {
             Pool::Places | Pool::Beside => 0..self.places,
-            Pool::Actions => self.places..self.slots.len(),
+            Pool::Actions => self.actions..self.slots.len(),
         };
         let free_to_use = |slot: &usize| !busy.contains(slot);
         let shared = |slot: usize| common_prefix(&self.slots[slot].tokens, prompt);

@@ -39,13 +39,13 @@ impl Process {
 
     /// Starts it without saying anything.
     pub fn spawn(model: Option<&Path>) -> Self {
-        Self::spawn_with(model, &[])
+        Self::spawn_with(model, &[], &[])
     }
 
-    /// The same, with more in its environment.
-    pub fn spawn_with(model: Option<&Path>, environment: &[(&str, &Path)]) -> Self {
+    /// The same, with more on its command line and in its environment.
+    pub fn spawn_with(model: Option<&Path>, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codesage"));
-        command.arg("lsp").args(["--log-level", "trace"]);
+        command.arg("lsp").args(["--log-level", "trace"]).args(arguments);
         command
             .env("XDG_CONFIG_HOME", "/nonexistent")
             .env("CODESAGE_STATE", "/dev/null/nowhere")

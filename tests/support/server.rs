@@ -63,6 +63,11 @@ impl TestServer {
 
     /// The same, that keeps what outlives a session in this folder.
     pub fn connect_in(backend: ScriptedBackend, state: Option<PathBuf>) -> Self {
+        Self::connect_with(backend, state, Layers::new(None))
+    }
+
+    /// The same, with what the command line said.
+    pub fn connect_with(backend: ScriptedBackend, state: Option<PathBuf>, layers: Layers) -> Self {
         let backend = Arc::new(backend);
         let launched = backend.clone();
         // One pipe a direction, so that each can be closed by itself.
@@ -70,18 +75,11 @@ impl TestServer {
         let (output, servers_output) = duplex(1 << 20);
         let launch = Box::new(move |_: &_| launched as Arc<dyn codesage::engine::Backend>);
         let (terminate, terminated) = oneshot::channel::<()>();
-        let serving = tokio::spawn(lsp::serve(
-            servers_input,
-            servers_output,
-            Layers::new(None),
-            launch,
-            state,
-            async {
-                if terminated.await.is_err() {
-                    std::future::pending().await
-                }
-            },
-        ));
+        let serving = tokio::spawn(lsp::serve(servers_input, servers_output, layers, launch, state, async {
+            if terminated.await.is_err() {
+                std::future::pending().await
+            }
+        }));
         Self {
             backend,
             initialized: Value::Null,

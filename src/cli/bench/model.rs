@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::replay::process;
 use super::{Figure, milliseconds};
 use crate::assist::{Answer, Ask, Assistant};
 use crate::cli::Failure;
@@ -14,7 +15,6 @@ use crate::completion::policy::Trigger;
 use crate::config::Settings;
 use crate::engine::sample::Sampling;
 use crate::engine::{Backend, Event, Generation, Lane, ModelCard, Request};
-use crate::models::hardware;
 use crate::prompt::{Fill, Prompt};
 use crate::text::{Change, Document, Encoding};
 
@@ -43,17 +43,24 @@ pub async fn figures(
     figures.extend(keys(backend).await?);
     figures.extend(speed(backend, card).await?);
     figures.push(cancels(backend, card).await?);
-    if let Some(resident) = hardware::resident_memory() {
-        let own = resident.saturating_sub(card.model_bytes + card.kv_bytes);
-        let megabytes = vec![own as f64 / f64::from(1 << 20)];
-        figures.push(Figure::new(
-            "ownMemoryMiB",
-            "resident memory above model and KV cache".into(),
-            "MiB",
-            megabytes,
-        ));
-    }
+    figures.extend(memory(card));
     Ok(figures)
+}
+
+/// What this process has taken, where the system says it.
+fn memory(card: &ModelCard) -> Vec<Figure> {
+    let memory = process::memory(std::process::id());
+    let model = card.model_bytes + card.kv_bytes;
+    let rows = [
+        ("peakMemoryMiB", "memory at most, above model and KV cache", "peakBytes", model),
+        ("anonymousMiB", "resident memory of its own, the model among it", "anonymousBytes", 0),
+        ("fileMiB", "resident memory of files", "fileBytes", 0),
+    ];
+    let figure = |(name, title, field, but): (_, &str, _, u64)| {
+        let bytes = memory[field].as_u64()?.saturating_sub(but);
+        Some(Figure::new(name, title.into(), "MiB", vec![bytes as f64 / f64::from(1 << 20)]))
+    };
+    rows.into_iter().filter_map(figure).collect()
 }
 
 /// Prompt tokens evaluated for each key, by what the key does.

@@ -17,7 +17,7 @@ use super::context::{CHUNK, Shape};
 use super::keep::Keeper;
 use super::measure::{Lab, Measure};
 use super::vocab::Vocabulary;
-use super::{Options, Shared, Source};
+use super::{Options, Shared, Source, Without};
 use crate::engine::chat::{Chat, Specials};
 use crate::engine::slot::{ACTIONS, PLACES, Token};
 use crate::engine::spell::{FimTokens, Spelling};
@@ -45,8 +45,7 @@ pub struct Loaded {
     pub model: Arc<LlamaModel>,
     pub vocabulary: Arc<Vocabulary>,
     pub spelling: Spelling,
-    /// See [`Options`].
-    pub without_healing: bool,
+    pub without: Without,
     pub shape: Shape,
     /// Tokens of one prompt with its answer.
     pub context_tokens: usize,
@@ -115,7 +114,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         model,
         vocabulary,
         spelling,
-        without_healing: options.without_healing,
+        without: options.without,
         shape: fit.shape,
         context_tokens: fit.context as usize,
         card,

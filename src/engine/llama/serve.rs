@@ -45,7 +45,7 @@ pub enum Step {
 
 /// Serves until shutdown. Returns with the contexts dropped.
 pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
-    let Loaded { backend, model, vocabulary, spelling, without_healing, shape, context_tokens, card, chores } =
+    let Loaded { backend, model, vocabulary, spelling, without, shape, context_tokens, card, chores } =
         loaded;
     let mut context = match Context::new(backend, &model, shape, shared.interrupt.clone()) {
         Ok(context) => context,
@@ -71,14 +71,18 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     let mut server = Server {
         shared,
         vocabulary: &vocabulary,
-        speller: if without_healing { Speller::without_healing(spelling) } else { Speller::new(spelling) },
-        slots: Slots::new(PLACES, ACTIONS, shape.cells as usize),
+        speller: if without.healing { Speller::without_healing(spelling) } else { Speller::new(spelling) },
+        slots: if without.places {
+            Slots::single(shape.cells as usize)
+        } else {
+            Slots::new(PLACES, ACTIONS, shape.cells as usize)
+        },
         context_tokens,
         tasks: Vec::new(),
         retired: Vec::new(),
         turn: Turn::default(),
         owed: false,
-        drafts: !context.falls_back(),
+        drafts: !context.falls_back() && !without.drafts,
         costs: Costs::default(),
         context,
         backend,

@@ -15,6 +15,11 @@ pub trait Arm {
     /// As it stands in tables and in the object.
     fn name(&self) -> &'static str;
 
+    /// By the clock that it lives by.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
     /// The files of a run are open.
     fn open(&mut self, editor: &Editor) -> Result<(), Failure>;
 
@@ -69,6 +74,9 @@ pub struct Key {
     pub latency_ms: f64,
     /// Request to the first token that is shown, by what the model says it spent on the others.
     pub first_token_ms: f64,
+    /// Of these, what reading the prompt and writing all tokens but the first took, as the model says.
+    pub read_ms: f64,
+    pub write_ms: f64,
     /// Why there was, or was not, something to show.
     pub reason: String,
 }

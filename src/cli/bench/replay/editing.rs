@@ -14,7 +14,7 @@ use super::server::{Answer, Server};
 use crate::cli::Failure;
 
 /// `codesage/stats`: where its counters are, and what they are called here.
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 11] = [
     ("/engine", "promptTokens"),
     ("/engine", "evaluatedTokens"),
     ("/engine", "reusedTokens"),
@@ -25,6 +25,7 @@ const COUNTERS: [(&str, &str); 10] = [
     ("/engine", "decodeCalls"),
     ("/engine", "afterCancelTokens"),
     ("/completion", "cacheHits"),
+    ("/completion", "wastedTokens"),
 ];
 /// What computes nothing for so long is idle.
 const IDLE: Duration = Duration::from_millis(1);
@@ -182,10 +183,11 @@ impl Arm for Editing {
         // The first token comes of the prompt's own row; each other one takes a decode, forced ones too.
         let decodes = usage("generatedTokens") - 1.0;
         let shown = if decodes > 0.0 { 1.0 - (usage("forcedTokens") / decodes).min(1.0) } else { 0.0 };
-        let first_token_ms = (latency_ms - usage("decodeMs") * shown).max(0.0);
+        let (read_ms, write_ms) = (usage("prefillMs"), usage("decodeMs"));
+        let first_token_ms = (latency_ms - write_ms * shown).max(0.0);
         let reason = record["code"].as_str().unwrap_or_default().to_owned();
         self.server.settle()?;
-        Ok(Key { cost, latency_ms, first_token_ms, reason })
+        Ok(Key { cost, latency_ms, first_token_ms, read_ms, write_ms, reason })
     }
 
     fn wait(&mut self, editor: &Editor, until: Instant) -> Result<(), Failure> {

@@ -8,8 +8,11 @@
 
 mod context;
 mod http;
+mod line;
+mod started;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,9 +21,11 @@ use super::arm::{Arm, Cost, Key};
 use super::editor::Editor;
 use super::keys::{Ghost, Stroke};
 use crate::cli::Failure;
-use context::{Cache, Local, Ring};
+use context::{Cache, Kept, Local, Ring};
 pub use http::Address;
-use http::Client;
+use line::Http;
+pub use line::{Done, Line};
+pub use started::{Like, Started};
 
 /// `max_line_suffix`: no request with more than so many characters right of the cursor.
 const LINE_SUFFIX: usize = 8;
@@ -34,18 +39,13 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// See the module.
 pub struct Infill {
-    address: Address,
-    client: Client,
-    jobs: Sender<(Value, Vec<u64>)>,
-    done: Receiver<Done>,
-    /// Whether a request is under way, and what is to be tried again when.
-    is_busy: bool,
+    line: Box<dyn Line>,
+    /// Whether a request is under way, by what its answer is kept; and what is to be tried again when.
+    busy: Option<Vec<u64>>,
     retry: Option<(Instant, Vec<String>)>,
     cache: Cache,
     ring: Ring,
-    /// Tokens of an answer at most (`n_predict`).
-    tokens: u32,
-    speculates: bool,
+    asking: Asking,
     pressed: Instant,
     ghost: Option<(Ghost, Instant)>,
     /// The answer to the newest key, where one was needed.
@@ -55,77 +55,71 @@ pub struct Infill {
     latencies: Vec<f64>,
     /// Whether the request under way is for the newest key.
     is_for_key: bool,
+    answers: u64,
+    /// Tokens read and written for answers of which nothing was shown yet, by their numbers.
+    unshown: HashMap<u64, u64>,
 }
 
-/// What the thread with the connection hands back.
-struct Done {
-    hashes: Vec<u64>,
-    began: Instant,
-    ended: Instant,
-    answer: Result<Answer, String>,
+/// How it asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asking {
+    /// Tokens of an answer at most (`n_predict`).
+    pub tokens: u32,
+    /// As the plugin does where keys come by the clock.
+    pub speculates: bool,
+    /// Whether answers end where the plugin lets them. What a model of random weights writes ends at once by its
+    /// `infill` sampler, which wants one token to be likely, and shows nothing of what writing costs.
+    pub ends: bool,
 }
 
 /// What is used of an answer.
 #[derive(Clone, Debug, PartialEq)]
-struct Answer {
-    content: String,
-    cost: Cost,
-    /// Of writing, all tokens but the first.
-    predicted_ms: f64,
-    latency_ms: f64,
+pub struct Answer {
+    pub content: String,
+    pub cost: Cost,
+    /// Of reading the prompt, and of writing all tokens but the first.
+    pub prompt_ms: f64,
+    pub predicted_ms: f64,
+    pub latency_ms: f64,
 }
 
 impl Infill {
-    /// Looks whether a server answers there. `speculates` as the plugin does where keys come by the clock.
-    pub fn start(
-        address: Address,
-        tokens: u32,
-        speculates: bool,
-        seed: u64,
-        patience: Duration,
-    ) -> Result<Self, Failure> {
-        let client = Client::new(patience);
-        client.get(&address.at("health")).map_err(|why| about(&address, &why))?;
-        let (jobs, todo) = channel::<(Value, Vec<u64>)>();
-        let (answers, done) = channel();
-        let (url, own) = (address.at("infill"), Client::new(patience));
-        std::thread::spawn(move || {
-            for (request, hashes) in todo {
-                let began = Instant::now();
-                let reply = own.post(&url, &request);
-                let ended = Instant::now();
-                let latency_ms = ended.saturating_duration_since(began).as_secs_f64() * 1000.0;
-                let answer = reply.and_then(|reply| Answer::read(&reply, latency_ms));
-                if answers.send(Done { hashes, began, ended, answer }).is_err() {
-                    return;
-                }
-            }
-        });
-        Ok(Self {
-            address,
-            client,
-            jobs,
-            done,
-            is_busy: false,
+    /// Looks whether a server answers there.
+    pub fn connect(address: Address, asking: Asking, seed: u64, patience: Duration) -> Result<Self, Failure> {
+        Ok(Self::new(Box::new(Http::connect(address, patience, None)?), asking, seed))
+    }
+
+    /// The same, of a server that we have started.
+    pub fn beside(server: &Arc<Started>, asking: Asking, seed: u64) -> Result<Self, Failure> {
+        let line = Http::connect(server.address().clone(), PATIENCE, Some(server.clone()))?;
+        Ok(Self::new(Box::new(line), asking, seed))
+    }
+
+    pub fn new(line: Box<dyn Line>, asking: Asking, seed: u64) -> Self {
+        let pressed = line.now();
+        Self {
+            line,
+            busy: None,
             retry: None,
             cache: Cache::default(),
             ring: Ring::new(seed),
-            tokens,
-            speculates,
-            pressed: Instant::now(),
+            asking,
+            pressed,
             ghost: None,
             answer: None,
             totals: Cost::default(),
             before: Cost::default(),
             latencies: Vec::new(),
             is_for_key: false,
-        })
+            answers: 0,
+            unshown: HashMap::new(),
+        }
     }
 
     /// `llama#fim`: asks for the cursor, or speculatively for what follows once `previous` is taken.
     fn ask(&mut self, editor: &Editor, previous: &[String]) {
-        if self.is_busy {
-            self.retry = Some((Instant::now() + RETRY, previous.to_vec()));
+        if self.busy.is_some() {
+            self.retry = Some((self.line.now() + RETRY, previous.to_vec()));
             return;
         }
         let local = Local::of(editor, previous);
@@ -138,13 +132,13 @@ impl Infill {
         }
         self.ring.forget_similar(editor);
         let limit = if previous.is_empty() { FIRST_MS } else { SPECULATIVE_MS };
-        let request = json!({
+        let mut request = json!({
             "id_slot": 0,
             "input_prefix": local.prefix,
             "input_suffix": local.suffix,
             "input_extra": self.ring.extra(),
             "prompt": local.middle,
-            "n_predict": self.tokens,
+            "n_predict": self.asking.tokens,
             "stop": [],
             "n_indent": local.indent,
             "top_k": 40,
@@ -160,62 +154,66 @@ impl Infill {
                 "timings/predicted_ms",
             ],
         });
+        if let (false, Some(fields)) = (self.asking.ends, request.as_object_mut()) {
+            fields.extend([
+                ("samplers".to_owned(), json!(["top_k", "top_p"])),
+                ("ignore_eos".to_owned(), true.into()),
+                ("n_indent".to_owned(), 0.into()),
+            ]);
+            fields.remove("t_max_predict_ms");
+        }
         self.is_for_key = previous.is_empty();
-        self.is_busy = self.jobs.send((request, hashes)).is_ok();
+        self.busy = self.line.send(request).then_some(hashes);
         self.ring.follow(editor);
     }
 
     /// `s:fim_on_response`.
-    fn take(&mut self, done: Done, editor: &Editor) -> Result<(), Failure> {
-        self.is_busy = false;
-        let answer = done.answer.map_err(|why| about(&self.address, &why))?;
-        for hash in done.hashes {
-            self.cache.put(hash, &answer.content);
+    fn take(&mut self, done: Done, editor: &Editor) {
+        let Done { began, ended, answer } = done;
+        self.answers += 1;
+        let kept = Kept { content: answer.content.clone(), number: self.answers };
+        for hash in self.busy.take().unwrap_or_default() {
+            self.cache.put(hash, &kept);
         }
         for (name, count) in &answer.cost.0 {
             *self.totals.0.entry(name).or_default() += count;
         }
+        let tokens = answer.cost.get("evaluatedTokens") + answer.cost.get("generatedTokens");
+        self.unshown.insert(kept.number, tokens);
         if self.is_for_key {
-            self.latencies.push(
-                done.ended.saturating_duration_since(done.began.max(self.pressed)).as_secs_f64() * 1000.0,
-            );
+            let since = began.max(self.pressed);
+            self.latencies.push(ended.saturating_duration_since(since).as_secs_f64() * 1000.0);
             self.answer = Some(answer);
         }
         if self.ghost.is_none() {
-            self.show(editor, done.ended);
+            self.show(editor, ended);
         }
-        Ok(())
     }
 
     /// `s:fim_try_hint`: shows what the cache has for the cursor. True where it has something.
     fn show(&mut self, editor: &Editor, now: Instant) -> bool {
-        let Some(text) = self.cache.find(&Local::of(editor, &[])) else { return false };
-        let lines: Vec<String> = text.trim_end_matches('\n').split('\n').map(str::to_owned).collect();
+        let Some(Kept { content, number }) = self.cache.find(&Local::of(editor, &[])) else { return false };
+        let lines: Vec<String> = content.trim_end_matches('\n').split('\n').map(str::to_owned).collect();
         if lines.iter().all(String::is_empty) {
             return false;
         }
+        self.unshown.remove(&number);
         let range = editor.cursor..editor.cursor;
         self.ghost = Some((Ghost { range, text: lines.join("\n"), id: None }, now));
-        if self.speculates {
+        if self.asking.speculates {
             self.ask(editor, &lines);
         }
         true
-    }
-
-    /// Waits for the request under way; `None` when it is later than `until`.
-    fn receive(&mut self, until: Option<Instant>) -> Result<Option<Done>, Failure> {
-        let left = until.map_or(PATIENCE * 2, |until| until.saturating_duration_since(Instant::now()));
-        match self.done.recv_timeout(left) {
-            Ok(done) => Ok(Some(done)),
-            Err(RecvTimeoutError::Timeout) if until.is_some() => Ok(None),
-            Err(_) => Err(about(&self.address, "does not answer")),
-        }
     }
 }
 
 impl Arm for Infill {
     fn name(&self) -> &'static str {
         "infill"
+    }
+
+    fn now(&self) -> Instant {
+        self.line.now()
     }
 
     /// `s:ring_update`, as long as there is something to read: the person has looked at the files before typing.
@@ -229,19 +227,17 @@ impl Arm for Infill {
                 "n_predict": 0, "temperature": 0.0, "samplers": [], "stream": false, "cache_prompt": true,
                 "t_max_prompt_ms": 1, "t_max_predict_ms": 1, "response_fields": [""],
             });
-            self.client
-                .post(&self.address.at("infill"), &request)
-                .map_err(|why| about(&self.address, &why))?;
+            self.line.read(&request)?;
         }
         Ok(())
     }
 
     fn close(&mut self, editor: &Editor) -> Result<(), Failure> {
         // What is under way still belongs to this run.
-        if self.is_busy
-            && let Some(done) = self.receive(None)?
+        if self.busy.is_some()
+            && let Some(done) = self.line.receive(None)?
         {
-            self.take(done, editor)?;
+            self.take(done, editor);
         }
         (self.ghost, self.retry) = (None, None);
         Ok(())
@@ -249,7 +245,7 @@ impl Arm for Infill {
 
     /// `s:on_move` and `llama#fim`, as `CursorMovedI` calls them.
     fn press(&mut self, editor: &Editor, _: &Stroke) -> Result<(), Failure> {
-        self.pressed = Instant::now();
+        self.pressed = self.line.now();
         (self.ghost, self.answer) = (None, None);
         if self.show(editor, self.pressed) {
             *self.totals.0.entry("cacheHits").or_default() += 1;
@@ -259,9 +255,9 @@ impl Arm for Infill {
     }
 
     fn settle(&mut self, editor: &Editor) -> Result<Key, Failure> {
-        while self.is_busy {
-            if let Some(done) = self.receive(None)? {
-                self.take(done, editor)?;
+        while self.busy.is_some() {
+            if let Some(done) = self.line.receive(None)? {
+                self.take(done, editor);
             }
             if let Some((_, previous)) = self.retry.take() {
                 self.ask(editor, &previous);
@@ -270,20 +266,23 @@ impl Arm for Infill {
         let cost = self.totals.since(&self.before);
         self.before = self.totals.clone();
         let reason = if self.ghost.is_some() { "shown" } else { "empty" }.to_owned();
-        let (latency_ms, predicted_ms) =
-            self.answer.take().map_or((0.0, 0.0), |answer| (answer.latency_ms, answer.predicted_ms));
-        Ok(Key { cost, latency_ms, first_token_ms: (latency_ms - predicted_ms).max(0.0), reason })
+        let (latency_ms, read_ms, write_ms) = self
+            .answer
+            .take()
+            .map_or((0.0, 0.0, 0.0), |answer| (answer.latency_ms, answer.prompt_ms, answer.predicted_ms));
+        let first_token_ms = (latency_ms - write_ms).max(0.0);
+        Ok(Key { cost, latency_ms, first_token_ms, read_ms, write_ms, reason })
     }
 
     fn wait(&mut self, editor: &Editor, until: Instant) -> Result<(), Failure> {
         loop {
             let retry = self.retry.as_ref().map(|(at, _)| *at);
             let wake = retry.map_or(until, |at| at.min(until));
-            match self.receive(Some(wake))? {
-                Some(done) => self.take(done, editor)?,
-                None => match self.retry.take_if(|(at, _)| *at <= Instant::now()) {
+            match self.line.receive(Some(wake))? {
+                Some(done) => self.take(done, editor),
+                None => match self.retry.take_if(|(at, _)| *at <= self.line.now()) {
                     Some((_, previous)) => self.ask(editor, &previous),
-                    None if Instant::now() >= until => return Ok(()),
+                    None if self.line.now() >= until => return Ok(()),
                     None => {}
                 },
             }
@@ -299,18 +298,13 @@ impl Arm for Infill {
     }
 
     fn totals(&mut self) -> Result<Cost, Failure> {
-        Ok(self.totals.clone())
+        let mut totals = self.totals.clone();
+        totals.0.insert("wastedTokens", self.unshown.values().sum());
+        Ok(totals)
     }
 
     fn about(&mut self) -> Result<Value, Failure> {
-        // Older servers have none, and others keep theirs to themselves.
-        let props = self.client.get(&self.address.at("props")).unwrap_or_default();
-        Ok(json!({
-            "url": self.address.to_string(),
-            "model": {"path": props["model_path"], "contextTokens": props["default_generation_settings"]["n_ctx"]},
-            "build": props["build_info"],
-            "slots": props["total_slots"],
-        }))
+        Ok(self.line.about())
     }
 
     fn finish(self: Box<Self>) -> Result<(), Failure> {
@@ -332,8 +326,9 @@ impl Answer {
             cost.0.extend([("reusedTokens", reused), ("promptTokens", evaluated + reused)]);
         }
         cost.0.insert("generatedTokens", count("timings/predicted_n").unwrap_or(0));
-        let predicted_ms = field("timings/predicted_ms").and_then(Value::as_f64).unwrap_or(0.0);
-        Ok(Self { content: content.to_owned(), cost, predicted_ms, latency_ms })
+        let ms = |name: &str| field(name).and_then(Value::as_f64).unwrap_or(0.0);
+        let (prompt_ms, predicted_ms) = (ms("timings/prompt_ms"), ms("timings/predicted_ms"));
+        Ok(Self { content: content.to_owned(), cost, prompt_ms, predicted_ms, latency_ms })
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Plan {
     pub rounds: usize,
     pub tokens: u32,
     pub without: Vec<&'static str>,
+    /// Whether one core was kept busy.
+    pub is_beside: bool,
     /// Processes that wanted to run when it began.
     pub load: Option<f64>,
 }
@@ -31,7 +33,7 @@ const COLUMNS: [(&str, &str); 4] = [
     ("decodeCalls", "decodes"),
 ];
 /// Counters in the object.
-const COUNTERS: [&str; 10] = [
+const COUNTERS: [&str; 11] = [
     "promptTokens",
     "evaluatedTokens",
     "reusedTokens",
@@ -42,6 +44,7 @@ const COUNTERS: [&str; 10] = [
     "decodeCalls",
     "cacheHits",
     "afterCancelTokens",
+    "wastedTokens",
 ];
 /// Beside a busier machine times say little.
 const QUIET: f64 = 0.2;
@@ -59,7 +62,7 @@ impl Plan {
             .collect();
         json!({
             "mode": self.mode, "accept": self.accept, "seed": self.seed, "runs": self.runs, "keys": self.keys,
-            "rounds": self.rounds, "maxTokens": self.tokens, "without": self.without, "load": self.load,
+            "rounds": self.rounds, "maxTokens": self.tokens, "without": self.without, "beside": self.is_beside, "load": self.load,
             "arms": arms, "ratios": if rows.is_empty() { Value::Null } else { Value::Object(rows) },
         })
     }
@@ -77,6 +80,9 @@ impl Plan {
         }
         if !self.without.is_empty() {
             writeln!(output, "without {}", self.without.join(", "))?;
+        }
+        if self.is_beside {
+            writeln!(output, "one core kept busy beside it")?;
         }
         if let Some(load) = self.load.filter(|load| *load > QUIET) {
             writeln!(
@@ -285,7 +291,14 @@ mod tests {
             ]);
             (
                 class,
-                Key { cost: Cost(counts), latency_ms: ms, first_token_ms: ms / 2.0, reason: "shown".into() },
+                Key {
+                    cost: Cost(counts),
+                    latency_ms: ms,
+                    first_token_ms: ms / 2.0,
+                    read_ms: 0.0,
+                    write_ms: 0.0,
+                    reason: "shown".into(),
+                },
             )
         };
         let keys = vec![key(Class::Cold), key(Class::Character), key(Class::Character)];
@@ -308,6 +321,7 @@ mod tests {
             rounds: 2,
             tokens: 8,
             without: vec!["healing"],
+            is_beside: false,
             load: Some(3.0),
         }
     }

@@ -164,7 +164,8 @@ mod tests {
         ];
         for (class, evaluated) in keys {
             let cost = Cost(BTreeMap::from([("evaluatedTokens", evaluated)]));
-            let key = Key { cost, latency_ms: 0.0, first_token_ms: 0.0, reason: String::new() };
+            let reason = String::new();
+            let key = Key { cost, latency_ms: 0.0, first_token_ms: 0.0, read_ms: 0.0, write_ms: 0.0, reason };
             round.enter(class, key, &mut arrived);
         }
         let classes: Vec<Class> = round.keys.iter().map(|(class, _)| *class).collect();

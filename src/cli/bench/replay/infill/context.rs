@@ -103,13 +103,20 @@ fn hash(before: &[&str], suffix: &str) -> u64 {
 /// `g:cache_data`: answers, the least recently used one forgotten first.
 #[derive(Default)]
 pub struct Cache {
-    answers: HashMap<u64, String>,
+    answers: HashMap<u64, Kept>,
     /// Least recently used first.
     order: VecDeque<u64>,
 }
 
+/// An answer, and its number among all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub content: String,
+    pub number: u64,
+}
+
 impl Cache {
-    pub fn put(&mut self, hash: u64, content: &str) {
+    pub fn put(&mut self, hash: u64, kept: &Kept) {
         self.touch(hash);
         if self.answers.len() >= CACHED
             && !self.answers.contains_key(&hash)
@@ -117,32 +124,36 @@ impl Cache {
         {
             self.answers.remove(&oldest);
         }
-        self.answers.insert(hash, content.to_owned());
+        self.answers.insert(hash, kept.clone());
     }
 
-    pub fn get(&mut self, hash: u64) -> Option<&str> {
+    pub fn get(&mut self, hash: u64) -> Option<&Kept> {
         if self.answers.contains_key(&hash) {
             self.touch(hash);
         }
-        self.answers.get(&hash).map(String::as_str)
+        self.answers.get(&hash)
     }
 
     /// What is shown at a place: the answer for it, else the longest rest of one that is being typed.
-    pub fn find(&mut self, local: &Local) -> Option<String> {
-        if let Some(content) = self.get(hash(&[&local.prefix, &local.middle], &local.suffix)) {
-            return Some(content.to_owned());
+    pub fn find(&mut self, local: &Local) -> Option<Kept> {
+        if let Some(kept) = self.get(hash(&[&local.prefix, &local.middle], &local.suffix)) {
+            return Some(kept.clone());
         }
         let before = [local.prefix.as_str(), &local.middle].concat();
-        let mut best: Option<String> = None;
+        let mut best: Option<Kept> = None;
         for back in 1..=LOOK_BACK.min(before.len()) {
             let at = before.len() - back;
             if !before.is_char_boundary(at) {
                 continue;
             }
-            let Some(content) = self.get(hash(&[&before[..at]], &local.suffix)) else { continue };
+            let Some(Kept { content, number }) = self.get(hash(&[&before[..at]], &local.suffix)) else {
+                continue;
+            };
             let rest = content.strip_prefix(&before[at..]).filter(|rest| !rest.is_empty());
-            if rest.is_some_and(|rest| best.as_ref().is_none_or(|best| rest.len() > best.len())) {
-                best = rest.map(str::to_owned);
+            if let Some(rest) = rest
+                && best.as_ref().is_none_or(|best| rest.len() > best.content.len())
+            {
+                best = Some(Kept { content: rest.to_owned(), number: *number });
             }
         }
         best
@@ -277,6 +288,10 @@ mod tests {
         Editor { files: vec![file], focus: 0, cursor }
     }
 
+    fn kept(content: &str) -> Kept {
+        Kept { content: content.to_owned(), number: 1 }
+    }
+
     fn owned(lines: &[&str]) -> Vec<String> {
         lines.iter().map(|line| (*line).to_owned()).collect()
     }
@@ -308,9 +323,9 @@ mod tests {
     fn answers_are_found_again_and_along_what_is_typed() {
         let mut cache = Cache::default();
         for hash in Local::of(&editor("x\ny\nlet |\n"), &[]).hashes() {
-            cache.put(hash, "total = 1;");
+            cache.put(hash, &kept("total = 1;"));
         }
-        let mut find = |text: &str| cache.find(&Local::of(&editor(text), &[]));
+        let mut find = |text: &str| cache.find(&Local::of(&editor(text), &[])).map(|kept| kept.content);
         assert_eq!(find("x\ny\nlet |\n").as_deref(), Some("total = 1;"));
         assert_eq!(find("x\ny\nlet to|\n").as_deref(), Some("tal = 1;"));
         // The first line has left the window.
@@ -319,7 +334,7 @@ mod tests {
             assert_eq!(find(elsewhere), None, "{elsewhere}");
         }
         for number in 0..CACHED as u64 {
-            cache.put(number, "y");
+            cache.put(number, &kept("y"));
         }
         assert_eq!((cache.answers.len(), cache.order.len()), (CACHED, CACHED));
         assert_eq!(cache.find(&Local::of(&editor("x\ny\nlet |\n"), &[])), None);

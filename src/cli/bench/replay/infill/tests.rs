@@ -66,7 +66,7 @@ impl Fake {
     }
 
     fn arm(&self, speculates: bool, patience: Duration) -> Result<Infill, Failure> {
-        Infill::start(self.address.clone(), 16, speculates, 1, patience)
+        Infill::connect(self.address.clone(), Asking { speculates, ..ASKING }, 1, patience)
     }
 }
 
@@ -145,6 +145,7 @@ fn press(arm: &mut Infill, editor: &mut Editor, text: &str) {
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const ASKING: Asking = Asking { tokens: 16, speculates: false, ends: true };
 
 #[test]
 fn each_key_reads_the_suffix_again() {
@@ -262,7 +263,7 @@ fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address: Address = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    let Err(Failure::Message(why)) = Infill::start(address, 16, false, 1, PATIENCE) else {
+    let Err(Failure::Message(why)) = Infill::connect(address, ASKING, 1, PATIENCE) else {
         panic!("it started")
     };
     assert!(why.contains("it cannot be asked"), "{why}");
