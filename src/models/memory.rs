@@ -6,8 +6,8 @@
 const USUAL_CONTEXT: u32 = 4096;
 /// Cells beyond which more places kept warm gain little.
 const USUAL_CELLS: u32 = 8192;
-/// Tokens read at once.
-const BATCH: u32 = 256;
+/// Tokens read at once, as the engine does.
+const BATCH: u32 = 128;
 
 /// What the memory depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,6 +213,37 @@ fn later_places_win_and_silence_leaves_what_stands_below() {
     .assert_eq(&shown(&layers, directory.path()));
 }
 
+/// Two ways to say which model: whoever speaks last is heard, and takes the other way back.
+#[test]
+fn the_later_of_path_and_name_counts() {
+    // In the user's file, on the command line, and what comes of it.
+    let cases = [
+        ("path = 'x.gguf'", "qwen2.5-coder-7b", "model.name = \"qwen2.5-coder-7b\"\n"),
+        ("name = 'a'", "./x.gguf", "model.path = \"HERE/./x.gguf\"\n"),
+        ("name = 'a'", "builtin", ""),
+        ("path = 'x.gguf'", "builtin", ""),
+        ("path = 'x.gguf'\nname = 'a'", "", "model.name = \"a\"\n"),
+        ("name = 'a'\npath = 'x.gguf'", "", "model.path = \"DIR/x.gguf\"\n"),
+        (
+            "name = ' '",
+            "",
+            "! DIR/config.toml:2: `model.name`: expected `\"builtin\"` or a name, found \" \"\n",
+        ),
+    ];
+    let here = std::env::current_dir().unwrap();
+    for (text, argument, expected) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
+        fs::write(&file, format!("[model]\n{text}")).unwrap();
+        let mut layers = Layers::new(Some(file));
+        layers.read_user();
+        let model = Some(argument.to_owned()).filter(|argument| !argument.is_empty());
+        layers.set_command_line(CommandLine { model, ..CommandLine::default() });
+        let found = shown(&layers, directory.path()).replace(here.to_str().unwrap(), "HERE");
+        assert_eq!(found, expected, "{text} {argument}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_workspace_names_files_inside_itself_only() {
