@@ -5,11 +5,11 @@
 //! type them (`open`), times are what is told. `--against` asks a running llama-server the same, in turn.
 
 mod arm;
+mod children;
 pub mod compare;
 mod editing;
 mod editor;
 mod goals;
-mod helpers;
 mod infill;
 mod interval;
 mod keys;
@@ -35,8 +35,8 @@ use crate::config::{Part, Settings};
 use crate::eval::{Project, corpus};
 use crate::syntax::Language;
 use arm::Arm;
+use children::{Children, Starter};
 use editing::Editing;
-use helpers::{Helpers, Starter};
 use infill::{Asking, Infill};
 use keys::{Accept, Typist};
 use report::Plan;
@@ -136,8 +136,8 @@ struct Replay {
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let watch = Watch::start()?;
     // Out here, so that it goes whatever ends this. A server that is left behind hears that its input has ended.
-    let (folder, helpers) = (tempfile::tempdir()?, Helpers::default());
-    let (path, starter) = (folder.path().to_path_buf(), helpers.starter());
+    let (folder, children) = (tempfile::tempdir()?, Children::default());
+    let (path, starter) = (folder.path().to_path_buf(), children.starter());
     watch.over(move || replay(session, options, &starter, &path))
 }
 

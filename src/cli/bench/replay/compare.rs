@@ -12,8 +12,8 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::children::{Children, Starter};
 use super::goals::{Found, Rows};
-use super::helpers::{Helpers, Starter};
 use super::infill::Asking;
 use super::opponent;
 use super::tally::Side;
@@ -52,8 +52,8 @@ pub struct Options {
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let watch = Watch::start()?;
     // Out here, so that all of it goes whatever ends this.
-    let (folder, helpers) = (tempfile::tempdir()?, Helpers::default());
-    let (path, starter) = (folder.path().to_path_buf(), helpers.starter());
+    let (folder, children) = (tempfile::tempdir()?, Children::default());
+    let (path, starter) = (folder.path().to_path_buf(), children.starter());
     watch.over(move || compare(session, options, &starter, &path))
 }
 

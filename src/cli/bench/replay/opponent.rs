@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::Value;
 
-use super::helpers::Starter;
+use super::children::Starter;
 use super::infill::{Address, Asking, Infill, Like, PATIENCE, Started};
 use crate::cli::{Failure, Session};
 use crate::models::{gguf, hardware};

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::http::{Address, Client};
 use crate::cli::Failure;
-use crate::cli::bench::replay::helpers::{Helper, Starter};
+use crate::cli::bench::replay::children::{Running, Starter};
 
 /// A model that is read from a slow disk takes long to load.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -36,7 +36,7 @@ pub struct Like<'a> {
 
 /// See the module.
 pub struct Started {
-    helper: Helper,
+    server: Running,
     address: Address,
     arguments: Vec<String>,
 }
@@ -73,13 +73,13 @@ impl Started {
         let mut command = Command::new(program);
         command.args([OsStr::new("-m"), like.model.as_os_str()]).args(&arguments);
         command.stdout(written.try_clone()?).stderr(written);
-        let helper = starter.start(command).map_err(|why| about(&why))?;
+        let server = starter.start(command).map_err(|why| about(&why))?;
         let address: Address = format!("http://127.0.0.1:{port}").parse().map_err(Failure::Message)?;
-        let started = Self { helper, address, arguments };
+        let started = Self { server, address, arguments };
         let client = Client::new(PATIENCE);
         let until = Instant::now() + PATIENCE;
         while client.get(&started.address.at("health")).is_err() {
-            if started.helper.has_ended() || Instant::now() > until {
+            if started.server.has_ended() || Instant::now() > until {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
                 let from = said.floor_char_boundary(said.len().saturating_sub(SHOWN));
                 return Err(about(&format!("it does not start: {}", said[from..].trim())));
@@ -95,7 +95,7 @@ impl Started {
 
     /// The process, for what the system says about it.
     pub fn process(&self) -> u32 {
-        self.helper.process()
+        self.server.process()
     }
 
     /// As it was started, but for the model.

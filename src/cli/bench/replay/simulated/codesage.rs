@@ -149,6 +149,8 @@ impl Arm for Codesage {
             let _ = answered.send((number, tokio::time::Instant::now().into_std(), answer));
         }));
         drop(inside);
+        // The question is heard, whatever comes next and when.
+        self.runtime.block_on(tokio::task::yield_now());
         Ok(())
     }
 

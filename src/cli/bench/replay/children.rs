@@ -9,47 +9,47 @@ use crate::threads::lock;
 
 /// Those that run. The first one made is the owner's: when that is dropped, all of them end.
 #[derive(Default)]
-pub struct Helpers(Arc<Mutex<Vec<Child>>>);
+pub struct Children(Arc<Mutex<Vec<Child>>>);
 
 /// Starts them, on whatever thread.
 #[derive(Clone)]
 pub struct Starter(Arc<Mutex<Vec<Child>>>);
 
 /// One of them. It ends when this is dropped.
-pub struct Helper {
+pub struct Running {
     process: u32,
     all: Arc<Mutex<Vec<Child>>>,
 }
 
-impl Helpers {
+impl Children {
     pub fn starter(&self) -> Starter {
         Starter(self.0.clone())
     }
 }
 
-impl Drop for Helpers {
+impl Drop for Children {
     fn drop(&mut self) {
         lock(&self.0).drain(..).for_each(end);
     }
 }
 
 impl Starter {
-    pub fn start(&self, mut command: Command) -> io::Result<Helper> {
+    pub fn start(&self, mut command: Command) -> io::Result<Running> {
         let child = command.stdin(Stdio::null()).spawn()?;
         let process = child.id();
         lock(&self.0).push(child);
-        Ok(Helper { process, all: self.0.clone() })
+        Ok(Running { process, all: self.0.clone() })
     }
 
     /// Keeps one core busy and does nothing else, as a build or a test does.
-    pub fn busy(&self) -> Result<Helper, Failure> {
+    pub fn busy(&self) -> Result<Running, Failure> {
         let mut shell = Command::new("sh");
         shell.args(["-c", "while :; do :; done"]);
         self.start(shell).map_err(|error| Failure::Message(format!("sh: {error}")))
     }
 }
 
-impl Helper {
+impl Running {
     pub fn process(&self) -> u32 {
         self.process
     }
@@ -61,7 +61,7 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
+impl Drop for Running {
     fn drop(&mut self) {
         let mut all = lock(&self.all);
         if let Some(at) = all.iter().position(|child| child.id() == self.process) {
@@ -82,13 +82,13 @@ mod tests {
 
     #[test]
     fn they_end_with_their_owner() {
-        let helpers = Helpers::default();
-        let starter = helpers.starter();
+        let children = Children::default();
+        let starter = children.starter();
         let (one, other) = (starter.busy().unwrap(), starter.busy().unwrap());
         assert!(!one.has_ended() && !other.has_ended() && one.process() != other.process());
         drop(one);
         assert!(!other.has_ended());
-        drop(helpers);
+        drop(children);
         assert!(other.has_ended());
     }
 }
