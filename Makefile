@@ -34,7 +34,7 @@ test: $(if $(CI),setup-editors,setup) ## Formatting, lints, documentation, every
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(PROFILE) --locked --no-deps --document-private-items
 	$(CARGO) test $(PROFILE) --locked
 	$(CARGO) build $(PROFILE) --locked
-	tests/editors/run --tiers 0,1
+	tests/editors/run --tiers 0,1 -n 3
 
 test-editors: setup ## Every editor: newer and older ones too, unpacked beside the system's
 	$(CARGO) build $(PROFILE) --locked

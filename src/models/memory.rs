@@ -2,12 +2,14 @@
 //!
 //! It knows no machine (`hardware` does) and reads no file.
 
-/// Tokens of one prompt with its answer, where the model can take as many.
-const USUAL_CONTEXT: u32 = 4096;
-/// Cells beyond which more places kept warm gain little.
+/// Tokens of one prompt with its answer, where the model can take as many: the windows, the snippets, what may be
+/// typed before they are set anew, and an answer, with room to spare.
+pub const USUAL_CONTEXT: u32 = 4096;
+/// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
 const USUAL_CELLS: u32 = 8192;
-/// Tokens read at once, as the engine does.
-const BATCH: u32 = 128;
+/// Tokens evaluated by one call: small enough to yield quickly, large enough to prefill at full speed (measured:
+/// 128 is as fast as 512, 32 is not; design notes, `performance.md` §7).
+pub const BATCH: u32 = 128;
 
 /// What the memory depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +58,8 @@ pub fn usual_context(trained: u32) -> u32 {
 }
 
 /// Cells of the KV cache for a context: two prompts at the least, so that a completion and a paused action always fit,
-/// and more places while they are cheap. As the engine has it.
-fn cells(context: u32) -> u32 {
+/// and more places while they are cheap.
+pub fn cells(context: u32) -> u32 {
     let two = context.saturating_mul(2).saturating_add(256);
     two.max(context.saturating_mul(4).min(USUAL_CELLS))
 }

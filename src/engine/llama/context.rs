@@ -23,10 +23,10 @@ use llama_cpp_sys_2 as sys;
 use super::Interrupt;
 use crate::engine::checkpoint::Checkpoints;
 use crate::engine::slot::Token;
+use crate::models::memory;
 
-/// Tokens evaluated by one call: small enough to yield quickly, large enough to prefill at full speed (measured:
-/// 128 is as fast as 512, 32 is not; design notes, `performance.md` §7).
-pub const CHUNK: usize = 128;
+/// Tokens evaluated by one call.
+pub const CHUNK: usize = memory::BATCH as usize;
 
 /// States kept of one sequence, where its memory cannot be cut off: some for each doubling of the way back.
 const STATES: usize = 16;

@@ -23,19 +23,15 @@ use crate::engine::slot::{ACTIONS, PLACES, Token};
 use crate::engine::spell::{FimTokens, Spelling};
 use crate::engine::{ModelCard, ModelState};
 use crate::models::catalog::{self, Layout};
+use crate::models::memory::{USUAL_CONTEXT, cells};
 use crate::models::{builtin, gguf, hardware};
 
-/// Tokens of one prompt with its answer, where the model can take as many: the windows, the snippets, what may be
-/// typed before they are set anew, and an answer, with room to spare.
-const USUAL_CONTEXT: u32 = 4096;
 /// What a cancelled load says.
 pub const CANCELLED: &str = "loading the model was cancelled";
 /// Whether this build can use a GPU.
 const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
 /// The least a context is worth having for.
 const LEAST_CONTEXT: u32 = 128;
-/// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
-const USUAL_CELLS: u32 = 8192;
 /// Until it is measured: a model of fewer bytes decodes a token on one thread before a second one could join in.
 const ONE_THREAD_BYTES: u64 = 64 << 20;
 
@@ -254,13 +250,6 @@ impl Fit {
             self.shape.cells = cells(self.context);
         }
     }
-}
-
-/// Cells for a context: two prompts at the least, so that a completion and a paused action always fit, and more
-/// places while they are cheap.
-fn cells(context: u32) -> u32 {
-    let two = 2 * context + 256;
-    two.max((4 * context).min(USUAL_CELLS))
 }
 
 /// The catalogue's spelling with ids of this vocabulary, each checked to be one.

@@ -95,7 +95,7 @@ async fn diff(
     proposal: &Proposal,
 ) -> Reply {
     let why = "This editor takes no edits from a server; here is what would change.";
-    let markdown = reply::markdown(&proposal.label, why, proposal);
+    let markdown = reply::markdown(&proposal.label, why, proposal, "");
     show(session, run, &file_name(action, &acted.id), &markdown).await;
     let reply = Reply::new(&acted.id, Kind::Answer).with_files(proposal);
     Reply { markdown: Some(markdown), message: Some(why.into()), ..reply }
@@ -105,12 +105,10 @@ async fn preview(session: &Arc<Session>, run: &Run, id: &str, proposal: &Proposa
     keep(session, id, proposal);
     code_lens::refresh(session);
     let how = match session.flags.applies_edits {
-        true => format!(
-            "{why} Not applied yet: “Apply preview” in the menu of code actions, or `codesage.applyPreview`."
-        ),
-        false => why.to_owned(),
+        true => "Not applied yet: “Apply preview” in the menu of code actions, or `codesage.applyPreview`.",
+        false => "",
     };
-    let markdown = reply::markdown(&proposal.label, &how, proposal);
+    let markdown = reply::markdown(&proposal.label, why, proposal, how);
     show(session, run, &format!("preview-{id}"), &markdown).await;
     let reply = Reply::new(id, Kind::Preview).with_files(proposal);
     Reply { markdown: Some(markdown), message: Some(why.to_owned()), ..reply }

@@ -130,8 +130,9 @@ pub fn summary(what: &str, proposal: &Proposal, repairs: &[String]) -> String {
     format!("{what}: {}.{mended}", files.join(", "))
 }
 
-/// A change to look at: the difference, which is what windows of few lines have room for, and why below it.
-pub fn markdown(label: &str, why: &str, proposal: &Proposal) -> String {
+/// A change to look at: why, in a line, and the difference, which is what windows of few lines have room for; how to go
+/// on stands below it.
+pub fn markdown(label: &str, why: &str, proposal: &Proposal, how: &str) -> String {
     let unified: String = proposal
         .files
         .iter()
@@ -141,7 +142,8 @@ pub fn markdown(label: &str, why: &str, proposal: &Proposal) -> String {
     let ticks = unified.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat((ticks + 1).max(3));
     let end = if unified.is_empty() || unified.ends_with('\n') { "" } else { "\n" };
-    format!("# {label}\n\n{fence}diff\n{unified}{end}{fence}\n\n{why}\n")
+    let how = if how.is_empty() { String::new() } else { format!("\n{how}\n") };
+    format!("# {label}\n\n{why}\n\n{fence}diff\n{unified}{end}{fence}\n{how}")
 }
 
 #[cfg(test)]
@@ -193,9 +195,9 @@ mod tests {
         assert_eq!(summary("Applied", &proposal, &[]), "Applied: a.rs (+2 −1), b.md (+1 −0).");
         let repairs = ["fences taken off".to_owned(), "indented".to_owned()];
         assert!(summary("Applied", &proposal, &repairs).ends_with(" Mended: fences taken off, indented."));
-        let shown = markdown("Fix", "Look first.", &proposal);
+        let shown = markdown("Fix", "Look first.", &proposal, "Go on.");
         let difference = "--- a/a.rs\n+++ b/a.rs\n@@ -1 +1,2 @@\n-x\n+y\n+z\n--- /dev/null\n+++ b/b.md\n\
                           @@ -0,0 +1 @@\n+```\n";
-        assert_eq!(shown, format!("# Fix\n\n````diff\n{difference}````\n\nLook first.\n"));
+        assert_eq!(shown, format!("# Fix\n\nLook first.\n\n````diff\n{difference}````\n\nGo on.\n"));
     }
 }
