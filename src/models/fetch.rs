@@ -5,7 +5,7 @@
 //! its checksum and its header were found right. Two processes that want the same file share the work: the second
 //! waits for the first. Nothing is sent but the address, and a token where one is set for that host.
 //!
-//! [`part`] is the file in the making, [`request`] what is asked of a server.
+//! `part` is the file in the making, `request` what is asked of a server.
 
 mod part;
 mod request;

@@ -66,7 +66,7 @@ const TITLE: usize = 80;
 
 impl Recipe {
     /// Understands a file's text. `system` reads what the key of that name names, if it names a file. Fails with all
-    /// that is wrong, by line, or with the first [`TOLD`] of it.
+    /// that is wrong, by line, or with the first `TOLD` of it.
     pub fn new(
         name: &str,
         file: PathBuf,

@@ -4,7 +4,7 @@
 //! comes out the same everywhere, but for a token or two where things of the same moment change places. CodeSage is what
 //! it is from a question to its answer (`assist`), with the engine's own rules of which task goes next and what a
 //! sequence keeps ([`engine`]); llama.vim is the emulation that real servers are asked by (`infill`), and its server a
-//! rule ([`line`]). Both have the same model: one that knows the files by heart and errs now and then ([`Memory`]). Says
+//! rule ([`mod@line`]). Both have the same model: one that knows the files by heart and errs now and then ([`Memory`]). Says
 //! nothing about times on a real machine, nor about quality.
 
 pub mod codesage;
