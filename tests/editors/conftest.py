@@ -21,6 +21,10 @@ from table import merged
 #: What the scripted model says after an opened block, and after `=`.
 BLOCK = "\n    log(prices)\n    return one(alpha)"
 VALUE = "beta(one, two)"
+#: What opens that block; the function that models rewrite, and what becomes of it.
+OPEN = "def total(prices):"
+LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
+AFTER = ["def total(prices):", "    return sum(prices)"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -135,6 +139,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Start = Callable[..., driver.Editor]
+
+
+@pytest.fixture
+def ghost_text(installed: Installed) -> None:
+    """Skips an editor that shows none."""
+    if installed.lacks_ghost_text:
+        pytest.skip(installed.lacks_ghost_text)
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ CLIENTS = {
 class Emacs(Editor):
     """In a terminal, and asked about itself over a socket that it opens."""
 
+    new_line, undo = END, UNDO
+
     CONFIGURATION = """
 (add-to-list 'load-path {folder!j})
 (require 'codesage)

@@ -20,6 +20,9 @@ TAKE_ITEM = "\x0e\x19"
 class Editor:
     """An editor that runs, until it is closed."""
 
+    #: The keys to begin a line at the end of the text, and to take back what was inserted: as in Vim.
+    new_line, undo = "Go", f"{ESCAPE}u"
+
     def __init__(self, installed: Installed, folder: Path, server: Path, model: Path | None):
         self.installed = installed
         self.folder = folder
@@ -144,6 +147,14 @@ class Editor:
     def show_status(self) -> None:
         """Puts the status of CodeSage into the statusline, between brackets."""
         raise NotImplementedError
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is no more, or only waits for its parent to hear of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except OSError:
+        return True
 
 
 def _command_line(pid: int) -> str:

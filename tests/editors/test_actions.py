@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import Start
+from conftest import AFTER, LOOP, Start
 from editor import ENTER, ESCAPE, Editor
 from installed import Installed
 from terminal import wait_until
 
 pytestmark = pytest.mark.only("neovim", "vim")
-
-LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
-AFTER = ["def total(prices):", "    return sum(prices)"]
 
 
 def is_said(one: Editor) -> bool:

@@ -7,16 +7,12 @@ import signal
 
 import pytest
 
-from conftest import BLOCK, VALUE, Start
+from conftest import AFTER, BLOCK, LOOP, OPEN, VALUE, Start
 from drive_emacs import COMPLETE, END, UNDO, Emacs
-from editor import ACCEPT, DISMISS, LINE, NEXT, WORD, Editor
+from editor import ACCEPT, NEXT, Editor, has_ended
 from terminal import wait_until
 
 pytestmark = pytest.mark.only("emacs")
-
-OPEN = "def total(prices):"
-LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
-AFTER = ["def total(prices):", "    return sum(prices)"]
 
 
 @pytest.mark.feature("an action's edit is applied")
@@ -179,16 +175,6 @@ def test_ghost_text_is_seen_and_is_not_in_the_text(start: Start) -> None:
     stands_behind(one, "y = ")
 
 
-@pytest.mark.feature("accept the whole")
-def test_a_line_is_accepted(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    one.type(ACCEPT)
-    one.has_lines("x = 1", f"y = {VALUE}")
-    assert one.cursor() == (2, 5 + len(VALUE))
-
-
 @pytest.mark.feature("accept several lines")
 def test_several_lines_are_seen_and_accepted(start: Start) -> None:
     one = start("a.py", "x = 1\n\n")
@@ -200,77 +186,6 @@ def test_several_lines_are_seen_and_accepted(start: Start) -> None:
     one.has_lines("x = 1", "", *(OPEN + BLOCK).split("\n"))
     one.type(".")
     one.has_lines("x = 1", "", *(OPEN + BLOCK + ".").split("\n"))
-
-
-@pytest.mark.feature("accept a line")
-def test_a_line_of_several_is_accepted(start: Start) -> None:
-    one = start("a.py", "x = 1\n\n")
-    one.type(f"{END}{OPEN}")
-    one.see("    return one(alpha)")
-    one.type(LINE)
-    one.has_lines("x = 1", "", OPEN, "    log(prices)")
-    one.see("    return one(alpha)")
-    one.type(LINE)
-    one.has_lines("x = 1", "", *(OPEN + BLOCK).split("\n"))
-
-
-@pytest.mark.feature("accept a word")
-def test_words_are_accepted_one_by_one(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    one.type(WORD)
-    one.has_lines("x = 1", "y = beta")
-    one.see(f"y = {VALUE}")
-    one.type(WORD)
-    one.has_lines("x = 1", "y = beta(")
-    one.see(f"y = {VALUE}")
-    one.type(ACCEPT)
-    one.has_lines("x = 1", f"y = {VALUE}")
-
-
-@pytest.mark.feature("type along it")
-def test_typing_along_keeps_it_and_taking_it_doubles_nothing(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    # Both at once: whoever is asked again has not answered yet.
-    one.type("be" + ACCEPT)
-    one.has_lines("x = 1", f"y = {VALUE}")
-
-
-@pytest.mark.feature("dismiss")
-def test_it_is_dismissed(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    one.type(DISMISS)
-    one.see_no_more(VALUE)
-    assert one.lines() == ["x = 1", "y = "]
-
-
-@pytest.mark.feature("ask for another")
-def test_it_is_asked_for_by_hand(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    one.type(DISMISS)
-    one.see_no_more(VALUE)
-    one.type(NEXT)
-    one.see(f"y = {VALUE}")
-    one.type(ACCEPT)
-    one.has_lines("x = 1", f"y = {VALUE}")
-
-
-@pytest.mark.feature("taken back by one undo")
-def test_undo_takes_back_the_suggestion_and_not_what_was_typed(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}y = ")
-    one.see(f"y = {VALUE}")
-    one.type(ACCEPT)
-    one.has_lines("x = 1", f"y = {VALUE}")
-    one.type(UNDO)
-    one.has_lines("x = 1", "y = ")
 
 
 @pytest.mark.feature("gone when the cursor moves away")
@@ -305,15 +220,6 @@ def test_a_key_is_itself_where_nothing_is_shown(start: Start) -> None:
     one = start("a.py", "x = 1\n", menu=True)
     one.type("\x1b<\x05y")
     one.has_lines("x = 1y")
-
-
-@pytest.mark.feature("right of non-ASCII text")
-def test_right_of_wide_characters(start: Start) -> None:
-    one = start("a.py", "x = 1\n")
-    one.type(f"{END}s = 'é😀'; y = ")
-    one.see(VALUE)
-    one.type(ACCEPT)
-    one.has_lines("x = 1", f"s = 'é😀'; y = {VALUE}")
 
 
 @pytest.mark.feature("CRLF file")
@@ -411,13 +317,7 @@ def test_the_server_ends_with_the_editor(start: Start) -> None:
     (pid,) = one.server_pids()
     one.type("\x18\x03")
 
-    def gone() -> bool:
-        try:
-            return open(f"/proc/{pid}/stat").read().split()[2] == "Z"
-        except OSError:
-            return True
-
-    wait_until(gone, lambda: f"process {pid} lives on")
+    wait_until(lambda: has_ended(pid), lambda: f"process {pid} lives on")
 
 
 @pytest.mark.feature("statusline")

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 import editor as driver
-from conftest import BLOCK, VALUE
+from conftest import AFTER, BLOCK, LOOP, OPEN, VALUE
 from drive_helix import Helix
-from editor import ENTER, ESCAPE
+from editor import ENTER, ESCAPE, has_ended
 from installed import REPOSITORY, Installed
 from terminal import wait_until
-from test_actions import AFTER, LOOP
 from test_pictures import TEXT
 from test_recipes import recipe
 
@@ -24,7 +23,6 @@ pytestmark = pytest.mark.only("helix")
 
 README = "editors/helix/README.md"
 NEXT, MENU = "\x0e", "\x18"
-OPEN = "def total(prices):"
 Start = Callable[..., Helix]
 
 
@@ -239,13 +237,7 @@ def test_the_server_ends_with_the_editor(start: Start) -> None:
     (pid,) = one.server_pids()
     one.command("quit-all!")
 
-    def gone() -> bool:
-        try:
-            return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
-        except OSError:
-            return True
-
-    wait_until(gone, lambda: f"process {pid} lives on")
+    wait_until(lambda: has_ended(pid), lambda: f"process {pid} lives on")
 
 
 @pytest.mark.feature("the recipe of its README")

@@ -16,11 +16,10 @@ import pytest
 from lsprotocol import types
 
 import typed_client
-from conftest import BLOCK, VALUE
+from conftest import BLOCK, LOOP, VALUE
 from typed_client import PROFILES, TypedClient
 from wire import Json
 
-LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
 WIDE = "s = 'é😀'; y = "
 TEXT = f"{LOOP}\n\n{WIDE}\n"
 #: What an editor takes although it does not declare it, by the name of its profile.

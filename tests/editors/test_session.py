@@ -11,7 +11,7 @@ import pytest
 
 import editor as driver
 from conftest import BLOCK, VALUE, Start
-from editor import ENTER, ESCAPE, MENU, TAKE_ITEM, Editor
+from editor import ENTER, ESCAPE, MENU, TAKE_ITEM, Editor, has_ended
 from installed import REPOSITORY, Installed
 from terminal import wait_until
 
@@ -59,13 +59,7 @@ def test_the_server_ends_with_the_editor(start: Start) -> None:
     (pid,) = one.server_pids()
     one.command("qall!")
 
-    def gone() -> bool:
-        try:
-            return open(f"/proc/{pid}/stat").read().split()[2] == "Z"
-        except OSError:
-            return True
-
-    wait_until(gone, lambda: f"process {pid} lives on")
+    wait_until(lambda: has_ended(pid), lambda: f"process {pid} lives on")
 
 
 @pytest.mark.feature("statusline")

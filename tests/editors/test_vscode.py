@@ -13,16 +13,14 @@ from pathlib import Path
 import pytest
 
 import scripted_model
-from conftest import BLOCK, VALUE
+from conftest import AFTER, BLOCK, LOOP, OPEN, VALUE
 from drive_vscode import LINE, VSCode
 from installed import REPOSITORY, Installed
-from test_actions import AFTER, LOOP
 from test_recipes import recipe
 
 # The workbench alone takes ten seconds to come up on a quick machine.
 pytestmark = [pytest.mark.only("vscode"), pytest.mark.timeout(900)]
 
-OPEN = "def total(prices):"
 Start = Callable[..., VSCode]
 MENU = '[completion]\nmenu = "on"\n'
 FIRST, SECOND = BLOCK.lstrip("\n").split("\n")
