@@ -98,7 +98,7 @@ impl Destination {
         let first_line = answer.len() - answer.trim_start_matches(['\n', '\r']).len();
         let answer = &answer[first_line..];
         if answer.trim().is_empty() || answer.trim() == self.opening.trim() {
-            let sentence = "The answer is empty. Write one test, or ask again.";
+            let sentence = "The answer is empty: it has no test. Ask again, or with another selection.";
             return Err(Refusal::new(Guard::Empty, sentence));
         }
         let Layout { above, lead, trail, below } = &self.layout;

@@ -49,8 +49,8 @@ pub struct Change<'a> {
     pub tested: &'a [String],
 }
 
-/// What is to become of a change. The sentence says what was found and what can be done about it; a model that tries
-/// again reads it too.
+/// What is to become of a change. The sentence says to a person what was found and what can be done about it. A doubt
+/// is read by nobody else; what is refused, a model that tries again is told too, so that it says what must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Apply,

@@ -19,7 +19,7 @@ pub fn check(case: &Case) -> Kept {
     });
     if !only_adds {
         return Err(
-            "The change alters code that is there, and only a new test was asked for. Write nothing but the test."
+            "The change alters code that is there, and only a new test was asked for."
                 .to_owned(),
         );
     }
@@ -33,14 +33,14 @@ pub fn check(case: &Case) -> Kept {
     let added = Added::of(case);
     let Some(test) = added.tests(case, parts).next() else {
         return Err(
-            "The answer has no test in it. Write one test function, as the language's test runner finds it."
+            "The answer has no test in it that the language's test runner would find."
                 .to_owned(),
         );
     };
     let holder = test.path.split_last().map_or(&[][..], |(_, holder)| holder);
     if let Some(other) = added.symbols().find(|symbol| !symbol.path.starts_with(holder)) {
         return Err(format!(
-            "The answer ends the place where the tests stand, and goes on with `{}`. Write one test and nothing below it.",
+            "The answer ends the place where the tests stand, and goes on with `{}`.",
             other.name
         ));
     }
@@ -48,7 +48,7 @@ pub fn check(case: &Case) -> Kept {
         added.symbols().find(|symbol| symbol.is_function() && added.count(&added.after, symbol) > 1)
     {
         return Err(format!(
-            "There is a function `{}` already at this place. Give the new test a name of its own.",
+            "There is a function `{}` already at this place.",
             clash.name
         ));
     }
@@ -58,7 +58,7 @@ pub fn check(case: &Case) -> Kept {
         .find(|symbol| symbol.kind == ChunkKind::Function && tested.first() == Some(&symbol.name))
     {
         return Err(format!(
-            "The answer has a `{}` of its own, so that it would not test the one that is there. Write the test alone.",
+            "The answer has a `{}` of its own, so that it would not test the one that is there.",
             copy.name
         ));
     }
@@ -70,12 +70,12 @@ pub fn check(case: &Case) -> Kept {
         && !tested.iter().any(is_used)
     {
         return Err(format!(
-            "The test does not use `{name}`. Write one that calls it and checks what comes of it."
+            "The test does not use `{name}`."
         ));
     }
     if parts.assertions.len() <= before.assertions.len() {
         return Err(
-            "The test checks nothing, so it cannot fail. Write one that asserts what comes of the code."
+            "The test checks nothing, so it cannot fail."
                 .to_owned(),
         );
     }

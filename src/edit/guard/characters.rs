@@ -14,7 +14,7 @@ pub fn check(case: &Case) -> Verdict {
         return Verdict::Apply;
     };
     let sentence = format!(
-        "The answer has a character that cannot be seen, U+{:04X}, at line {}. Write what is meant by it, or leave it out.",
+        "The answer has a character that cannot be seen, U+{:04X}, at line {}. It must be left out, or written as an escape.",
         u32::from(c),
         case.new.line(case.new.region.start + at)
     );

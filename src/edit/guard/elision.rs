@@ -31,14 +31,14 @@ pub fn check(case: &Case) -> Verdict {
             Some(index) => _ = known.swap_remove(index),
             None if is_doubtful && !is_elision(&remark) => {
                 let sentence = format!(
-                    "{} may stand for code that the answer leaves out. If it does, write all of the code.",
+                    "{} may stand for code that the answer leaves out. Look whether it does.",
                     case.new.quote(at)
                 );
                 verdict = Verdict::Confirm(Guard::Elision, sentence);
             }
             None => {
                 let sentence = format!(
-                    "The answer leaves code out at {}, and which code is not certain. Write all of the code.",
+                    "The answer leaves code out at {}, and which code is not certain. All of it must be written; a smaller selection may help.",
                     case.new.quote(at)
                 );
                 return Verdict::Refuse(Guard::Elision, sentence);

@@ -48,7 +48,7 @@ fn document(case: &Case) -> Kept {
     if old.code == new.code {
         return Ok(());
     }
-    Err("The change alters code, and only documentation was asked for. Look before you apply it.".to_owned())
+    Err("The change alters code, and only documentation was asked for.".to_owned())
 }
 
 /// The diagnostic's statement is touched, or a line right beside it.
@@ -73,8 +73,7 @@ fn fix(case: &Case) -> Kept {
         return Ok(());
     }
     Err(format!(
-        "The change does not touch the code that the error is about, {}. Change that statement, or say why it must \
-         stay.",
+        "The change does not touch the code that the error is about, {}.",
         case.old.quote(statement.start)
     ))
 }
@@ -91,7 +90,7 @@ fn format(case: &Case) -> Kept {
     if same {
         return Ok(());
     }
-    Err("The change alters more than the layout. Change blanks and line breaks and nothing else.".to_owned())
+    Err("The change alters more than the layout.".to_owned())
 }
 
 /// All that others see is still there as it was, but for what the instruction names.
@@ -107,7 +106,7 @@ fn refactor(case: &Case) -> Kept {
             None if names(case.change.instruction, &signature.name) => {}
             None => {
                 return Err(format!(
-                    "The change alters how `{}` looks to others. Keep its signature as it is, or name it in the \
+                    "The change alters how `{}` looks to others. Where that is meant, name it in the \
                      instruction.",
                     signature.name
                 ));

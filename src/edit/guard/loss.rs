@@ -32,15 +32,14 @@ pub fn check(case: &Case) -> Verdict {
         let shown: Vec<_> = gone.iter().take(3).map(|symbol| format!("`{}`", symbol.name)).collect();
         let more = if gone.len() > shown.len() { " and more" } else { "" };
         let sentence = format!(
-            "The change removes {}{more}. If that was not asked for, write the whole of the chosen code again, with \
-             nothing left out.",
+            "The change removes {}{more}. Look whether that was asked for before you apply it.",
             shown.join(", ")
         );
         return Verdict::Confirm(Guard::Loss, sentence);
     }
     if let Some(at) = hollowed(case) {
         let sentence = format!(
-            "The change puts a stub in place of code: {}. If that was not asked for, write all of the code.",
+            "The change puts a stub in place of code: {}. Look whether that was asked for before you apply it.",
             case.new.quote(at)
         );
         return Verdict::Confirm(Guard::Loss, sentence);

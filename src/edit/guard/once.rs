@@ -42,7 +42,7 @@ fn functions_once(case: &Case) -> Kept {
         *count += 1;
         if *count > 1 && *count > old.iter().filter(|other| **other == function).count() {
             return Err(format!(
-                "The change has `{}` twice at one place. Write the new code once, and nothing that stands elsewhere.",
+                "The change has `{}` twice at one place.",
                 function.path.last().map_or("", String::as_str)
             ));
         }
@@ -102,8 +102,7 @@ fn copied(case: &Case) -> Kept {
         return Ok(());
     };
     Err(format!(
-        "The change writes lines once more that stand elsewhere in the file already, from {} on. Write the new code \
-         once, and nothing of what is round it.",
+        "The change writes lines once more that stand elsewhere in the file already, from {} on.",
         case.new.quote(case.new.region.start + first.start)
     ))
 }
@@ -147,7 +146,7 @@ fn round(case: &Case) -> Kept {
         return Ok(());
     }
     Err(format!(
-        "The change has the same line {after} times in a row, {}. Write it as often as it is needed.",
+        "The change has the same line {after} times in a row, {}.",
         case.new.quote(case.new.region.start + at)
     ))
 }

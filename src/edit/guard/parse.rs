@@ -70,7 +70,7 @@ fn broken(case: &Case, count: usize, first: &Range<usize>) -> Verdict {
         _ => format!("{count} syntax errors"),
     };
     let sentence = format!(
-        "The change would add {errors}, the first near {}. Write code that parses, with every bracket and quote \
+        "The change would add {errors}, the first near {}. Code must parse, with every bracket and quote \
          closed; a smaller selection may help.",
         case.new.quote(first.start)
     );

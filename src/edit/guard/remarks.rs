@@ -35,8 +35,8 @@ pub fn check(case: &Case) -> Verdict {
         Some(remark) => Verdict::Confirm(
             Guard::Loss,
             format!(
-                "The change takes a comment away and leaves its code: {}. If that was not asked for, write all comments \
-                 again.",
+                "The change takes a comment away and leaves its code: {}. Look whether that was \
+                 asked for before you apply it.",
                 case.old.quote(remark.at)
             ),
         ),

@@ -14,7 +14,7 @@ pub fn check(case: &Case) -> Kept {
     let (Some(old), Some(new)) = (case.old.skeleton(), case.new.skeleton()) else {
         return Err(CANNOT_TELL.to_owned());
     };
-    let more = || Err("The change does more than rename. Change names and nothing else.".to_owned());
+    let more = || Err("The change does more than rename.".to_owned());
     if old.code.len() != new.code.len() {
         return more();
     }
@@ -33,7 +33,7 @@ pub fn check(case: &Case) -> Kept {
         let to = *renamed.entry(was.text.as_str()).or_insert(is.text.as_str());
         if to != is.text {
             return Err(format!(
-                "The change renames `{}` both to `{to}` and to `{}`. Use one new name for it.",
+                "The change renames `{}` both to `{to}` and to `{}`.",
                 was.text, is.text
             ));
         }
@@ -45,17 +45,17 @@ pub fn check(case: &Case) -> Kept {
             && old.code.iter().any(|bone| bone.is_identifier && bone.text == from)
         {
             return Err(format!(
-                "The change renames `{was}` to `{is}`, and `{from}` to `{to}` was asked for. Change no other name."
+                "The change renames `{was}` to `{is}`, and `{from}` to `{to}` was asked for."
             ));
         }
         if stayed.contains(&(is, false)) {
             return Err(format!(
-                "There is a `{is}` already, so that two things would have one name. Choose another."
+                "There is a `{is}` already, so that two things would have one name. Ask for another name."
             ));
         }
         if stayed.contains(&(was, false)) {
             return Err(format!(
-                "The change renames `{was}` in some places and not in others. Rename it in all."
+                "The change renames `{was}` in some places and not in others."
             ));
         }
         let is_symbol = || symbols(case.old.document).iter().any(|symbol| symbol.name == was);

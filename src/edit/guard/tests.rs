@@ -105,7 +105,7 @@ fn an_error_is_shown_where_it_is() {
     };
     assert_eq!(
         sentence,
-        "The change would add a syntax error, the first near `let x = = 1;` (line 3). Write code that parses, with \
+        "The change would add a syntax error, the first near `let x = = 1;` (line 3). Code must parse, with \
          every bracket and quote closed; a smaller selection may help."
     );
 }
