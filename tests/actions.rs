@@ -21,11 +21,11 @@ use std::time::Duration;
 
 use codesage::engine::Backend;
 use codesage::engine::scripted::{Script, ScriptedBackend};
-use editor::{CHANGED, Editor, TEXT, TWO, URI, client, plain};
+use editor::{CHANGED, Editor, TEXT, TWO, URI, client, endless, plain};
 use serde_json::{Value, json};
 use server::TestServer;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_edit_in_each_form_and_back_again() {
     let forms = [
         json!(null),
@@ -162,12 +162,12 @@ async fn a_text_that_comes_late_can_be_taken_back() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_way_to_stop_stops_the_tokens() {
     for way in ["codesage.cancel", "$/cancelRequest", "window/workDoneProgress/cancel", "close"] {
         let mut editor =
             Editor::start(client(json!(null), json!({ "window": { "workDoneProgress": true } }))).await;
-        editor.server.backend.say(Script::text(&TWO.repeat(100)).slowly(Duration::from_millis(5)));
+        editor.server.backend.say(Script::text(&endless()).slowly(Duration::from_millis(5)));
         let id = editor.ask("codesage.edit", {
             let mut argument = editor.at("let sum");
             argument["instruction"] = json!("make it quick");
@@ -236,7 +236,7 @@ async fn a_progress_has_one_end_and_the_clients_own_token() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_second_edit_waits_for_the_first() {
     let mut editor = Editor::start(plain()).await;
     editor.server.backend.say(Script::text(TWO));
@@ -257,7 +257,7 @@ async fn a_second_edit_waits_for_the_first() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_explanation_finds_its_place() {
     let shows = json!({ "window": { "showDocument": { "support": true } } });
     let prose = "It adds one to one.";
@@ -293,7 +293,7 @@ async fn an_explanation_finds_its_place() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn glue_that_asks_for_it_hears_the_model_write() {
     let cases = [
         ("codesage.explain", "text", "First.\nSecond.\n", "First.\nSecond.\n"),
@@ -329,7 +329,7 @@ async fn glue_that_asks_for_it_hears_the_model_write() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn findings_are_diagnostics_that_go_with_their_lines() {
     let mut editor = Editor::start(plain()).await;
     let review = "- `let sum = 1 + 1;` can be a constant.\n- `sum` says nothing as a name, thrice.\n";
@@ -368,7 +368,7 @@ async fn findings_are_diagnostics_that_go_with_their_lines() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_that_takes_much_away_is_shown_first() {
     let mut editor = Editor::start(plain()).await;
     let whole = json!({
@@ -404,7 +404,7 @@ async fn a_change_that_takes_much_away_is_shown_first() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_change_that_waits_has_lenses_above_its_first_line() {
     let lenses = json!({
         "workspace": { "codeLens": { "refreshSupport": true } },
@@ -442,7 +442,7 @@ async fn a_change_that_waits_has_lenses_above_its_first_line() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_editor_that_takes_no_edits_is_shown_them() {
     let mut profile = plain();
     profile["capabilities"]["workspace"]["applyEdit"] = json!(false);
@@ -454,7 +454,7 @@ async fn an_editor_that_takes_no_edits_is_shown_them() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn commands_without_arguments_mean_where_the_person_was() {
     let mut editor = Editor::start(plain()).await;
     let cursor = TestServer::after(&editor.text, "let sum", "utf-16");
@@ -495,7 +495,7 @@ async fn commands_without_arguments_mean_where_the_person_was() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_old_range_is_not_used() {
     let mut editor = Editor::start(plain()).await;
     let old = editor.at("let sum");
@@ -507,7 +507,7 @@ async fn an_old_range_is_not_used() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_menu_of_actions() {
     let mut editor = Editor::start(plain()).await;
     let range = editor.at("let sum")["range"].clone();
@@ -556,7 +556,7 @@ async fn the_menu_of_actions() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sign_on_every_line_is_not_wanted() {
     let mut profile = client(
         json!(null),
@@ -575,7 +575,7 @@ async fn a_sign_on_every_line_is_not_wanted() {
     editor.server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn completion_is_switched_by_hand() {
     let mut editor = Editor::start(plain()).await;
     let ask = |position: Value| json!({ "textDocument": { "uri": URI }, "position": position, "context": { "triggerKind": 0 } });
@@ -630,7 +630,7 @@ async fn python(edit: Value) -> (tempfile::TempDir, TestServer, String) {
     (folder, server, uri)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_goes_to_a_file_that_is_not_there_yet() {
     let create = json!({ "documentChanges": true, "resourceOperations": ["create"] });
     // What the client declares, and where the new file stands in the edit.

@@ -17,7 +17,7 @@ fn profiles() -> Map<String, Value> {
     profiles
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_client_initializes_and_is_offered_what_it_can_use() {
     let mut table = String::new();
     for (name, profile) in profiles() {
@@ -121,7 +121,7 @@ fn what_of_actions_each_client_takes() {
     .assert_eq(&table);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_capabilities_of_the_server() {
     let server = TestServer::bare().await;
     expect![[r#"
@@ -194,7 +194,7 @@ async fn the_capabilities_of_the_server() {
     server.finish().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn odd_introductions_are_taken() {
     let cases = [
         json!({}),

@@ -1,6 +1,8 @@
 //! The engine against the real llama.cpp, on models written at test time.
 //!
-//! Counters are exact, so they are asserted; times are not. Every wait has a deadline.
+//! Counters are exact, so they are asserted; times are not. Every wait has a deadline that no machine misses. Where the
+//! order of what happens matters the engine is held at a piece (`Gate`), and where a moment has to be met, which a busy
+//! machine may miss, the scene is played again until it was.
 #![cfg(feature = "llama")]
 
 #[path = "support/gguf.rs"]
@@ -15,7 +17,8 @@ mod other_memory;
 mod tiny_model;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use codesage::context::Snippet;
@@ -23,12 +26,20 @@ use codesage::engine::llama::{LlamaEngine, Options, Source};
 use codesage::engine::sample::{Mirostat, Sampling};
 use codesage::engine::{
     Backend, EngineError, Event, Generation, Lane, ModelCard, ModelState, Piece, Reading, Request, Steer,
-    Stop, Usage,
+    Stop, StopRule, Usage,
 };
 use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::{Fim, TinyModel, Weights};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// How often a scene is played whose moment may be missed.
+const PLAYED: usize = 50;
+
+/// One thread: threads are not chosen by the clock then, and tests beside each other do not wait for each other's.
+fn options() -> Options {
+    Options { threads: Some(1), ..Options::default() }
+}
 
 /// An engine that is ready, and the folder its model lies in.
 struct Running {
@@ -38,7 +49,7 @@ struct Running {
 }
 
 async fn start(model: &TinyModel) -> Running {
-    start_with(model, Options::default()).await
+    start_with(model, options()).await
 }
 
 async fn start_with(model: &TinyModel, options: Options) -> Running {
@@ -125,11 +136,67 @@ async fn collect(mut generation: Generation) -> (String, Result<(Stop, Usage), E
 /// differs by far more.
 fn same(what: &str, one: &[Piece], other: &[Piece]) {
     assert_eq!(one.len(), other.len(), "{what}: {one:?} and {other:?}");
+    let parted = parted(one, other, 0.05);
+    assert_eq!(parted, None, "{what}: {one:?} and {other:?}");
+}
+
+/// Where the probabilities of two answers are further apart than `near`.
+fn parted(one: &[Piece], other: &[Piece], near: f32) -> Option<usize> {
     for (place, (one, other)) in one.iter().zip(other).enumerate() {
         let difference = (one.log_probability - other.log_probability).abs();
-        assert!(difference < 0.05, "{what}: {one:?} and {other:?} at {place}");
+        if difference.is_nan() || difference >= near {
+            return Some(place);
+        }
         if one.text != other.text {
             break;
+        }
+    }
+    None
+}
+
+fn text_of(pieces: &[Piece]) -> String {
+    pieces.iter().map(|piece| piece.text.as_str()).collect()
+}
+
+/// Where the engine is held.
+struct Gate {
+    reached: tokio::sync::mpsc::UnboundedReceiver<()>,
+    /// Open once this is gone.
+    _closed: std::sync::mpsc::Sender<()>,
+}
+
+impl Gate {
+    /// A stop rule that holds the engine at the piece of this number, from 1, until the gate is dropped.
+    fn at(piece: usize) -> (StopRule, Self) {
+        let (tell, reached) = tokio::sync::mpsc::unbounded_channel();
+        let (closed, opened) = std::sync::mpsc::channel();
+        let mut seen = 0;
+        let rule: StopRule = Box::new(move |_: &Piece| {
+            seen += 1;
+            if seen == piece {
+                let _ = tell.send(());
+                let _ = opened.recv_timeout(DEADLINE);
+            }
+            false
+        });
+        (rule, Self { reached, _closed: closed })
+    }
+
+    /// The engine is there, and does nothing else.
+    async fn reached(&mut self) {
+        tokio::time::timeout(DEADLINE, self.reached.recv()).await.expect("comes there").expect("a piece");
+    }
+}
+
+/// Cancels it, as whoever drops it does, and waits until the engine is done with it.
+async fn cancel(generation: Generation) -> Stop {
+    let (mut events, cancel, _steer) = generation.into_parts();
+    drop(cancel);
+    loop {
+        match tokio::time::timeout(DEADLINE, events.recv()).await.expect("ends in time") {
+            Some(Event::Piece(_)) => {}
+            Some(Event::End { stop, .. }) => return stop,
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -140,16 +207,20 @@ async fn complete(engine: &LlamaEngine, prompt: Fill, max_tokens: u32) -> (Strin
     (text, stop, usage)
 }
 
-/// Waits until the engine has nothing to do: no decode within 100 ms.
-async fn idle(engine: &LlamaEngine) {
+/// Waits until the engine has nothing to do but this, which comes behind everything else; the tokens that it evaluated.
+async fn idle(engine: &LlamaEngine) -> u32 {
+    let (text, end) = collect(engine.generate(request(fill("", "", ""), Lane::Warm, 0))).await;
+    let (stop, usage) = end.expect("no error");
+    assert_eq!((&*text, stop), ("", Stop::Limit));
+    usage.evaluated_tokens
+}
+
+/// Waits for something that comes about by itself.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let began = Instant::now();
-    loop {
-        let before = engine.stats().decode_calls;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        if engine.stats().decode_calls == before {
-            return;
-        }
-        assert!(began.elapsed() < DEADLINE, "never idle");
+    while !condition() {
+        assert!(began.elapsed() < DEADLINE, "{what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -258,7 +329,7 @@ async fn places_stay_warm_beside_each_other() {
 /// More places than the cache has cells for, in any order: it never overflows, and the text stays right.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cache_never_overflows() {
-    let options = Options { context_tokens: Some(512), ..Options::default() };
+    let options = Options { context_tokens: Some(512), ..options() };
     let running = start_with(&worded(), options.clone()).await;
     let mut seed = 1u64;
     for step in 0..60 {
@@ -267,10 +338,10 @@ async fn the_cache_never_overflows() {
         let at = CODE.floor_char_boundary(at);
         let end = CODE.floor_char_boundary(at + 40 + (seed >> 50) as usize % 380);
         let prompt = fill(&CODE[at..end], "", "\n");
-        let (text, _, _) = complete(&running.engine, prompt.clone(), 8).await;
+        let (said, _) = memory::ask(&running.engine, &prompt).await;
         if step % 20 == 19 {
             let cold = start_with(&worded(), options.clone()).await;
-            assert_eq!(text, complete(&cold.engine, prompt, 8).await.0);
+            same(&format!("step {step}"), &said, &memory::ask(&cold.engine, &prompt).await.0);
         }
     }
 }
@@ -342,51 +413,89 @@ async fn a_model_without_fim_continues_the_prefix() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_in_prefill_stops_tokens() {
+    const LENGTH: usize = 1800;
     let running = start(&TinyModel::slow()).await;
-    let before = running.engine.stats().evaluated_tokens;
-    let generation = running.engine.generate(request(fill(&CODE[..1800], "", ""), Lane::Completion, 50));
-    let began = Instant::now();
-    while running.engine.stats().evaluated_tokens == before {
-        assert!(began.elapsed() < DEADLINE);
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    let engine = &running.engine;
+    for played in 0..PLAYED {
+        let prompt = fill(&CODE[100 * played..100 * played + LENGTH], "", "");
+        let before = engine.stats();
+        let held = Request { hold: DEADLINE, ..request(prompt.clone(), Lane::Completion, 50) };
+        let generation = engine.generate(held);
+        until("it is read", || engine.stats().evaluated_tokens > before.evaluated_tokens).await;
+        assert_eq!(cancel(generation).await, Stop::Cancelled);
+        let stats = engine.stats();
+        assert_eq!(stats.generated_tokens, 0);
+        assert!(stats.after_cancel_tokens - before.after_cancel_tokens <= 128, "{stats:?}");
+        assert!(stats.cancel_ms.p50 > 0.0);
+        if stats.evaluated_tokens - before.evaluated_tokens >= LENGTH as u64 {
+            // All of it was read before this thread came to cancel it.
+            continue;
+        }
+        // What was evaluated is not lost, and the engine serves on.
+        let (_, _, usage) = complete(engine, prompt, 1).await;
+        assert!(usage.reused_tokens > 0, "{usage:?}");
+        return;
     }
-    drop(generation);
-    idle(&running.engine).await;
-    let stats = running.engine.stats();
-    assert!(stats.evaluated_tokens - before < 1800, "{stats:?}");
-    assert_eq!(stats.generated_tokens, 0);
-    assert!(stats.after_cancel_tokens <= 128, "{stats:?}");
-    assert!(stats.cancel_ms.p50 > 0.0);
-    // What was evaluated is not lost, and the engine serves on.
-    let (_, _, usage) = complete(&running.engine, fill(&CODE[..1800], "", ""), 1).await;
-    assert!(usage.reused_tokens > 0, "{usage:?}");
+    panic!("nothing is cut off: {:?}", engine.stats());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancel_in_decoding_stops_tokens() {
     let running = start(&TinyModel::slow()).await;
-    let mut generation = running.engine.generate(request(fill("", "a", ""), Lane::Completion, 1000));
-    assert!(matches!(generation.next().await, Some(Event::Piece(_))));
-    drop(generation);
-    idle(&running.engine).await;
+    // Between two decodes: not one token more.
+    let (stop, mut gate) = Gate::at(3);
+    let held = Request { stop, ..request(fill("", "a", ""), Lane::Completion, 1000) };
+    let (mut events, cancelled, _steer) = running.engine.generate(held).into_parts();
+    gate.reached().await;
+    drop(cancelled);
+    drop(gate);
+    let mut pieces = 0;
+    let stop = loop {
+        match tokio::time::timeout(DEADLINE, events.recv()).await.expect("ends in time") {
+            Some(Event::Piece(_)) => pieces += 1,
+            Some(Event::End { stop, .. }) => break stop,
+            other => panic!("{other:?}"),
+        }
+    };
     let stats = running.engine.stats();
-    assert!(stats.generated_tokens < 500, "{stats:?}");
-    assert!(stats.after_cancel_tokens <= 1, "{stats:?}");
+    // The healed `a` is a token, and no piece.
+    assert_eq!((stop, pieces, stats.generated_tokens), (Stop::Cancelled, 3, 1 + 3), "{stats:?}");
+    assert_eq!(stats.after_cancel_tokens, 0, "{stats:?}");
+    // Wherever it is: at most the token that is being made.
+    for _ in 0..PLAYED {
+        let before = running.engine.stats().after_cancel_tokens;
+        let mut generation = running.engine.generate(request(fill("", "a", ""), Lane::Completion, 1000));
+        let first = tokio::time::timeout(DEADLINE, generation.next()).await;
+        assert!(matches!(first, Ok(Some(Event::Piece(_)))), "{first:?}");
+        let stop = cancel(generation).await;
+        let stats = running.engine.stats();
+        assert!(stats.after_cancel_tokens - before <= 1, "{stats:?}");
+        if stop == Stop::Cancelled {
+            return;
+        }
+    }
+    panic!("nothing is cut off: {:?}", running.engine.stats());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_completion_wins_and_each_is_answered() {
     let running = start(&TinyModel::slow()).await;
-    let generations: Vec<Generation> = (0..50)
-        .map(|n| running.engine.generate(request(fill(&CODE[..200 + n], "", ""), Lane::Completion, 4)))
-        .collect();
+    let (stop, mut gate) = Gate::at(1);
+    let first = Request { stop, ..request(fill("", "a", ""), Lane::Completion, 4) };
+    let mut generations = vec![running.engine.generate(first)];
+    gate.reached().await;
+    // All of them come while the engine is held at the first one.
+    generations.extend(
+        (0..50)
+            .map(|n| running.engine.generate(request(fill(&CODE[..200 + n], "", ""), Lane::Completion, 4))),
+    );
+    drop(gate);
     let mut ended = Vec::new();
     for generation in generations {
         ended.push(collect(generation).await.1.expect("no error").0);
     }
-    assert_eq!(ended.len(), 50);
-    assert_eq!(ended[49], Stop::Limit);
-    assert!(ended[..49].iter().filter(|&&stop| stop == Stop::Cancelled).count() >= 45, "{ended:?}");
+    assert_eq!(ended.pop(), Some(Stop::Limit), "the newest");
+    assert_eq!(ended, [Stop::Cancelled; 50]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -394,7 +503,8 @@ async fn a_completion_preempts_an_action_which_resumes_unchanged() {
     let model = worded();
     let running = start(&model).await;
     let action = || request(fill(&CODE[..700], "", ""), Lane::Action, 200);
-    let (expected, _) = collect(running.engine.generate(action())).await;
+    let expected = pieces(running.engine.generate(action())).await;
+    assert_eq!(expected.len(), 200);
 
     let running = start(&model).await;
     let mut disturbed = running.engine.generate(action());
@@ -402,54 +512,97 @@ async fn a_completion_preempts_an_action_which_resumes_unchanged() {
     for n in 0..10 {
         complete(&running.engine, fill(&CODE[1000..1400], &CODE[1400..1400 + n], "\n}"), 3).await;
     }
-    let (rest, end) = collect(disturbed).await;
-    assert_eq!(end.unwrap().0, Stop::Limit);
-    assert_eq!(first.text + &rest, expected);
+    same("disturbed", &[vec![first], pieces(disturbed).await].concat(), &expected);
 }
 
-/// The next completion is asked for as soon as the last one is answered: there is no idle moment, and an action still
-/// reads its prompt and writes its answer, to the same token.
+/// Completions of which each asks for the next one while it is written: there is no moment without one.
+#[derive(Clone)]
+struct Typing {
+    engine: std::sync::Weak<LlamaEngine>,
+    goes_on: Arc<AtomicBool>,
+    asked: Arc<Mutex<Vec<Generation>>>,
+}
+
+impl Typing {
+    fn begin(engine: &Arc<LlamaEngine>) -> Self {
+        let typing = Self {
+            engine: Arc::downgrade(engine),
+            goes_on: Arc::new(AtomicBool::new(true)),
+            asked: Arc::default(),
+        };
+        typing.ask(0);
+        typing
+    }
+
+    fn ask(&self, number: usize) {
+        let Some(engine) = self.engine.upgrade().filter(|_| self.goes_on.load(Ordering::SeqCst)) else {
+            return;
+        };
+        let (next, at) = (self.clone(), 2000 + number % 100);
+        let mut first = true;
+        let stop = Box::new(move |_: &Piece| {
+            if std::mem::take(&mut first) {
+                next.ask(number + 1);
+            }
+            false
+        });
+        let asked = request(fill(&CODE[at..at + 80], "", "\n}"), Lane::Completion, 3);
+        let generation = engine.generate(Request { stop, ..asked });
+        self.asked.lock().unwrap().push(generation);
+    }
+
+    /// How each of them ended but the last, for which nobody waits.
+    async fn end(self, engine: &LlamaEngine) -> Vec<Stop> {
+        self.goes_on.store(false, Ordering::SeqCst);
+        // What comes behind all of them: no stop rule holds the engine any more.
+        idle(engine).await;
+        let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.pop();
+        let mut ended = Vec::new();
+        for generation in asked {
+            ended.push(collect(generation).await.1.expect("no error").0);
+        }
+        ended
+    }
+}
+
+/// There is no idle moment, and an action still reads its prompt and writes its answer, to the same token.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_goes_on_beside_completions_without_a_pause() {
-    let model = TinyModel { n_layer: 12, ..worded() };
+    let model = worded();
     let action = || request(fill(&CODE[..400], "", ""), Lane::Action, 12);
     let running = start(&model).await;
     let expected = pieces(running.engine.generate(action())).await;
     assert_eq!(expected.len(), 12);
 
     let running = start(&model).await;
-    let mut acting = tokio::spawn(pieces(running.engine.generate(action())));
-    let (began, mut completions) = (Instant::now(), 0);
-    let disturbed = loop {
-        let at = 2000 + completions % 100;
-        let asked = fill(&CODE[at..at + 80], "", "\n}");
-        tokio::select! {
-            biased;
-            ended = &mut acting => break ended.unwrap(),
-            _ = complete(&running.engine, asked, 3) => completions += 1,
-        }
-        assert!(began.elapsed() < DEADLINE, "the action never ends");
-    };
+    let typing = Typing::begin(&running.engine);
+    until("each asks for the next one", || typing.asked.lock().unwrap().len() > 2).await;
+    let disturbed = pieces(running.engine.generate(action())).await;
     same("disturbed", &disturbed, &expected);
-    assert!(completions >= 5, "{completions} completions disturb nothing");
+    let ended = typing.end(&running.engine).await;
+    assert!(ended.len() > 1 && ended.iter().all(|stop| *stop == Stop::Cancelled), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn how_much_is_read_is_told() {
     let running = start(&worded()).await;
     let held = || Request { hold: DEADLINE, ..request(fill(&CODE[..1500], "", ""), Lane::Action, 3) };
+    let mut others = 0;
     for reused in [false, true] {
         let generation = running.engine.generate(held());
-        idle(&running.engine).await;
+        others += idle(&running.engine).await;
         // What was read before counts: the second time nothing is evaluated.
-        let evaluated = running.engine.stats().evaluated_tokens as u32;
+        let evaluated = running.engine.stats().evaluated_tokens as u32 - others;
         assert_eq!(generation.reading(), Reading { tokens: evaluated, of: evaluated }, "reused: {reused}");
         assert!(evaluated > 500);
     }
     // One that waits for another has read nothing, of it is not known what.
-    let mut first = running.engine.generate(request(fill("", "a", ""), Lane::Action, 1000));
+    let (stop, mut gate) = Gate::at(1);
+    let first = Request { stop, ..request(fill("", "a", ""), Lane::Action, 1000) };
+    let _first = running.engine.generate(first);
     let second = running.engine.generate(request(fill("", "b", ""), Lane::Action, 1));
-    assert!(matches!(first.next().await, Some(Event::Piece(_))));
+    gate.reached().await;
     assert_eq!(second.reading(), Reading::default());
 }
 
@@ -503,30 +656,55 @@ async fn a_text_goes_on_with_what_is_typed_meanwhile() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_read_to_be_warm_gives_way() {
     let running = start(&TinyModel::slow()).await;
-    let warm = running.engine.generate(request(fill(&CODE[..1800], "", ""), Lane::Warm, 0));
-    let (_, _, usage) = complete(&running.engine, fill("", "a", ""), 2).await;
-    let evaluated = running.engine.stats().evaluated_tokens;
-    let (text, end) = collect(warm).await;
-    let (stop, read) = end.expect("no error");
-    assert_eq!((&*text, stop, read.generated_tokens), ("", Stop::Limit, 0));
-    assert!(evaluated < u64::from(usage.evaluated_tokens + read.evaluated_tokens), "it was not read first");
+    for played in 0..PLAYED {
+        let before = running.engine.stats().evaluated_tokens;
+        let text = &CODE[100 * played..100 * played + 1800];
+        let warm = running.engine.generate(request(fill(text, "", ""), Lane::Warm, 0));
+        let (_, _, usage) = complete(&running.engine, fill("", "a", ""), 2).await;
+        let evaluated = running.engine.stats().evaluated_tokens - before;
+        let (text, end) = collect(warm).await;
+        let (stop, read) = end.expect("no error");
+        assert_eq!((&*text, stop, read.generated_tokens), ("", Stop::Limit, 0));
+        // Else this thread slept until all of it was read.
+        if evaluated < u64::from(usage.evaluated_tokens + read.evaluated_tokens) {
+            return;
+        }
+    }
+    panic!("it is always read first");
 }
 
 /// Text made ahead waits behind an action, until somebody waits for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_made_ahead_hurries_when_it_is_wanted() {
     let running = start(&TinyModel::slow()).await;
-    let action = running.engine.generate(request(fill(&CODE[..300], "", ""), Lane::Action, 300));
-    let ahead = running.engine.generate(request(fill("", "a", ""), Lane::Ahead, 3));
+    let written = Arc::new(AtomicUsize::new(0));
+    let (mut hold, mut gate) = Gate::at(1);
+    let count = written.clone();
+    let stop = Box::new(move |piece: &Piece| {
+        count.fetch_add(1, Ordering::SeqCst);
+        hold(piece)
+    });
+    let action = Request { stop, ..request(fill(&CODE[..300], "", ""), Lane::Action, 300) };
+    let action = running.engine.generate(action);
+    gate.reached().await;
+    // How far the action is by then, piece by piece.
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (theirs, count) = (seen.clone(), written.clone());
+    let stop = Box::new(move |_: &Piece| {
+        theirs.lock().unwrap().push(count.load(Ordering::SeqCst));
+        false
+    });
+    let ahead = running.engine.generate(Request { stop, ..request(fill("", "a", ""), Lane::Ahead, 3) });
     let (mut events, _cancel, steer) = ahead.into_parts();
     steer.hurry();
+    drop(gate);
     let mut text = String::new();
     while let Some(Event::Piece(piece)) = events.recv().await {
         text += &piece.text;
     }
     assert_eq!(text, "bcd");
-    let stats = running.engine.stats();
-    assert!(stats.generated_tokens < 300, "before the action is done: {stats:?}");
+    let seen = seen.lock().unwrap();
+    assert!(seen.len() == 3 && seen[2] < 300, "before the action is done: {seen:?}");
     drop(action);
 }
 
@@ -575,10 +753,20 @@ async fn a_panicking_stop_rule_is_its_own_request_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn shutdown_ends_everything() {
     let running = start(&TinyModel::slow()).await;
-    let generation = running.engine.generate(request(fill(&CODE[..1500], "", ""), Lane::Completion, 500));
+    // One that would take seconds, one that waits behind it, and one that is held for longer than anybody waits.
+    let slowly = Box::new(|_: &Piece| {
+        std::thread::sleep(Duration::from_millis(10));
+        false
+    });
+    let writes = Request { stop: slowly, ..request(fill(&CODE[..1500], "", ""), Lane::Action, 500) };
+    let held = Request { hold: DEADLINE, ..request(fill(&CODE[..100], "", ""), Lane::Completion, 5) };
+    let generations = [writes, request(fill("", "b", ""), Lane::Action, 500), held];
+    let generations = generations.map(|request| running.engine.generate(request));
     running.engine.shutdown();
-    let (_, end) = collect(generation).await;
-    assert_eq!(end, Err(EngineError::Stopped));
+    for generation in generations {
+        let (_, end) = collect(generation).await;
+        assert_eq!(end, Err(EngineError::Stopped));
+    }
     let (_, end) = collect(running.engine.generate(request(fill("", "a", ""), Lane::Completion, 5))).await;
     assert_eq!(end, Err(EngineError::Stopped));
 }
@@ -587,17 +775,24 @@ async fn shutdown_ends_everything() {
 async fn a_load_can_be_cancelled() {
     let folder = tempfile::tempdir().unwrap();
     let path = TinyModel::slow().write(folder.path());
-    let engine = LlamaEngine::start(Source::File(path), Options::default());
-    engine.cancel_load();
-    // Until it is ready it can be cancelled, and 50 MB were not read before the line above.
-    match settled(&engine).await {
-        ModelState::Failed(why) => assert!(why.contains("cancelled"), "{why}"),
-        other => panic!("{other:?}"),
+    for _ in 0..PLAYED {
+        let engine = LlamaEngine::start(Source::File(path.clone()), options());
+        engine.cancel_load();
+        // Until it is ready it can be cancelled, and mostly 50 MB were not read before the line above.
+        match settled(&engine).await {
+            ModelState::Failed(why) => {
+                assert!(why.contains("cancelled"), "{why}");
+                return;
+            }
+            ModelState::Ready(_) => {}
+            other => panic!("{other:?}"),
+        }
     }
+    panic!("it is always loaded");
 }
 
 async fn load_error(path: PathBuf) -> String {
-    let engine = LlamaEngine::start(Source::File(path), Options::default());
+    let engine = LlamaEngine::start(Source::File(path), options());
     let ModelState::Failed(why) = settled(&engine).await else { panic!("loaded") };
     let (_, end) = collect(engine.generate(request(fill("", "a", ""), Lane::Completion, 5))).await;
     assert_eq!(end, Err(EngineError::LoadFailed(why.clone())));
@@ -661,10 +856,8 @@ async fn damaged_headers_never_abort() {
 }
 
 async fn run_once(path: &Path) -> bool {
-    let engine = LlamaEngine::start(
-        Source::File(path.into()),
-        Options { context_tokens: Some(256), ..Options::default() },
-    );
+    let engine =
+        LlamaEngine::start(Source::File(path.into()), Options { context_tokens: Some(256), ..options() });
     if !matches!(settled(&engine).await, ModelState::Ready(_)) {
         return false;
     }
@@ -725,18 +918,22 @@ async fn a_chat_is_spelled_token_by_token() {
         assert_eq!(usage.prompt_tokens as usize, expected + begins, "{template:?}");
         assert_eq!((usage.evaluated_tokens, usage.reused_tokens), (0, usage.prompt_tokens));
     }
-    assert!(answers[0] == answers[1] && answers[1] == answers[2], "{answers:?}");
-    assert_ne!(answers[2], answers[3]);
+    // NB: nearer than what one other byte makes of it, as is seen below.
+    let parted = |one: &[Piece], other: &[Piece]| parted(one, other, 0.001);
+    assert!(answers[1..3].iter().all(|same| parted(same, &answers[0]).is_none()), "{answers:?}");
+    assert!(parted(&answers[2], &answers[3]).is_some(), "{answers:?}");
     // The template begins the text, or the engine does: never both.
     let begun = |template| TinyModel { add_bos: Some(true), ..model(template) };
     for template in [None, Some(CHATML)] {
         let running = start(&begun(template)).await;
-        assert_eq!(pieces(running.engine.generate(ask(&said))).await, answers[3], "{template:?}");
+        let again = pieces(running.engine.generate(ask(&said))).await;
+        assert_eq!(parted(&again, &answers[3]), None, "{template:?}: {again:?} {:?}", answers[3]);
     }
     // One byte does tell.
     let running = start(&model(None)).await;
     let other = Instruct { user: said.user.replace("fix", "fit"), ..said };
-    assert_ne!(pieces(running.engine.generate(ask(&other))).await, answers[0]);
+    let other = pieces(running.engine.generate(ask(&other))).await;
+    assert!(parted(&other, &answers[0]).is_some(), "{other:?} {:?}", answers[0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -761,7 +958,7 @@ async fn thoughts_are_no_answer() {
         (" no <think>", " no <think>"),
     ] {
         let running = start(&TinyModel::scripted(&[("\n", says), ("<|fim_middle|>", "<think>w")])).await;
-        let seen = Arc::new(std::sync::Mutex::new(String::new()));
+        let seen = Arc::new(Mutex::new(String::new()));
         let theirs = seen.clone();
         let request = Request {
             prompt: Prompt::Instruct(instruct("", "why?", "", "")),
@@ -830,14 +1027,14 @@ async fn answer(
     sampling: Sampling,
     user: &str,
     max_tokens: u32,
-) -> (Vec<String>, Stop, Usage) {
+) -> (Vec<Piece>, Stop, Usage) {
     let prompt = Prompt::Instruct(instruct("", user, "", ""));
     let mut generation =
         engine.generate(Request { prompt, sampling, ..request(fill("", "", ""), Lane::Action, max_tokens) });
     let mut said = Vec::new();
     loop {
         match tokio::time::timeout(DEADLINE, generation.next()).await.expect("answers in time") {
-            Some(Event::Piece(piece)) => said.push(piece.text),
+            Some(Event::Piece(piece)) => said.push(piece),
             Some(Event::End { stop, usage }) => return (said, stop, usage),
             other => panic!("{other:?}"),
         }
@@ -846,7 +1043,8 @@ async fn answer(
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz";
 
-/// The same pieces, the same end and the same count of tokens, whatever the drafts are worth.
+/// The same text, the same end and the same count of tokens, whatever the drafts are worth. Of two tokens that are as
+/// likely either may come in a batch, which is rounded otherwise; what comes behind that is another text.
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_change_no_answer() {
     let repeating = |seed| TinyModel { sharpness: 0.5, ..TinyModel::random(seed) };
@@ -867,7 +1065,13 @@ async fn drafts_change_no_answer() {
             for text in texts(n) {
                 let one = answer(&drafted.engine, Sampling::default(), &text, 90).await;
                 let other = answer(&plain.engine, undrafted(), &text, 90).await;
-                assert_eq!((&one.0, one.1), (&other.0, other.1), "{text}");
+                let at = one.0.iter().zip(&other.0).position(|(one, other)| one.text != other.text);
+                if let Some(at) = at.filter(|_| !matches!(model.weights, Weights::Bigram { .. })) {
+                    // Neither can have more than a half.
+                    assert!(one.0[at].log_probability < -0.6, "{text}: {one:?} and {other:?} at {at}");
+                    continue;
+                }
+                assert_eq!((text_of(&one.0), one.1), (text_of(&other.0), other.1), "{text}");
                 assert_eq!(one.2.generated_tokens, other.2.generated_tokens);
             }
             let stats = drafted.engine.stats();
@@ -891,7 +1095,7 @@ async fn a_draft_is_kept_as_far_as_it_is_right() {
         let before = running.engine.stats();
         // As many tokens as are left of the alphabet, so that nothing is drafted from the answer itself.
         let (said, stop, usage) = answer(&running.engine, Sampling::default(), &user, 26).await;
-        assert_eq!((said.concat().as_str(), stop), (ALPHABET, Stop::Limit), "{right}");
+        assert_eq!((text_of(&said).as_str(), stop), (ALPHABET, Stop::Limit), "{right}");
         let stats = running.engine.stats();
         assert_eq!((stats.drafted_tokens, stats.accepted_draft_tokens), (15, right as u64), "{right}");
         // The prompt; the first three letters; the draft with the fourth, which gives one token more than it had
@@ -946,10 +1150,9 @@ async fn a_cancel_inside_a_draft_leaves_no_trace() {
         for _ in 0..moment {
             assert!(matches!(generation.next().await, Some(Event::Piece(_))));
         }
-        drop(generation);
-        idle(&running.engine).await;
+        cancel(generation).await;
         let (said, ..) = answer(&running.engine, Sampling::default(), &user, 200).await;
-        assert_eq!(said, expected, "after {moment}");
+        assert_eq!(text_of(&said), text_of(&expected), "after {moment}");
     }
     let stats = running.engine.stats();
     assert!(
@@ -960,7 +1163,7 @@ async fn a_cancel_inside_a_draft_leaves_no_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drafts_end_where_the_context_does() {
-    let options = Options { context_tokens: Some(256), ..Options::default() };
+    let options = Options { context_tokens: Some(256), ..options() };
     let model = TinyModel::default();
     let (drafted, plain) = (start_with(&model, options.clone()).await, start_with(&model, options).await);
     for letters in 150..176 {
@@ -979,7 +1182,7 @@ async fn drafts_end_where_the_context_does() {
         let (most, text, stop, usage) = ended.expect("there is room");
         assert_eq!(usage.prompt_tokens + most, 256);
         let (said, other, _) = answer(&plain.engine, undrafted(), user, most).await;
-        assert_eq!((text, stop), (said.concat(), other), "{letters}");
+        assert_eq!((text, stop), (text_of(&said), other), "{letters}");
     }
     assert!(drafted.engine.stats().accepted_draft_tokens > 0);
 }
@@ -996,7 +1199,7 @@ async fn drafts_make_way_for_completions() {
     let mut said = Vec::new();
     let end = loop {
         match tokio::time::timeout(DEADLINE, generation.next()).await.expect("answers in time") {
-            Some(Event::Piece(piece)) => said.push(piece.text),
+            Some(Event::Piece(piece)) => said.push(piece),
             end => break end,
         }
         if said.len() % 12 == 0 {
@@ -1004,7 +1207,7 @@ async fn drafts_make_way_for_completions() {
         }
     };
     assert!(matches!(end, Some(Event::End { stop: Stop::Limit, .. })), "{end:?}");
-    assert_eq!(said, expected);
+    assert_eq!(text_of(&said), text_of(&expected));
     assert!(running.engine.stats().drafted_tokens > 0);
 }
 

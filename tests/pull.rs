@@ -28,7 +28,7 @@ fn sum(bytes: &[u8]) -> String {
 
 /// Patient with a slow machine, and quick to try again.
 fn rules() -> Rules<'static> {
-    Rules { silence: Duration::from_secs(60), pause: Duration::from_millis(1), tries: 4, ..Rules::default() }
+    Rules { silence: Duration::from_secs(300), pause: Duration::from_millis(1), tries: 4, ..Rules::default() }
 }
 
 /// What the hub says of a file before it is fetched.
@@ -148,7 +148,7 @@ fn a_server_that_falls_silent_is_left_and_asked_again() {
         let most = if before == 0 { 1000 } else { usize::MAX };
         Reply { falls_silent: before == 0, ..piece(request, most) }
     });
-    let rules = Rules { silence: Duration::from_millis(200), tries: 50, ..rules() };
+    let rules = Rules { silence: Duration::from_millis(500), tries: 50, ..rules() };
     assert_eq!(shop.fetch_by(&shop.wanted(), &rules).0, Ok(Outcome::Fetched));
     is_whole(&shop);
     assert!(shop.ranges().len() >= 2, "{:?}", shop.ranges());
@@ -329,7 +329,12 @@ fn pull(shop: &Shop, home: &Path) -> Command {
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home)
         .env("CODESAGE_MODELS", shop.folder.path().join("models"));
-    command.env_remove("CODESAGE_MODEL").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_remove("CODESAGE_MODEL")
+        .env_remove("CODESAGE_CONFIG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 

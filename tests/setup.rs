@@ -4,9 +4,14 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
+
+/// Held while a command is written, and while a process is started: one that starts has all files open that are open
+/// here, and what somebody has open to write it nobody can run.
+static STARTING: Mutex<()> = Mutex::new(());
 
 /// A machine with these commands and files, and nothing else.
 struct Machine {
@@ -46,6 +51,7 @@ impl Machine {
     fn command(&self, name: &str, body: &str) {
         let file = self.path("bin").join(name);
         let log = self.path("called");
+        let _held = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         fs::write(&file, format!("#!/bin/sh\necho {name} \"$@\" >>{}\n{body}\n", log.display())).unwrap();
         fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -56,14 +62,15 @@ impl Machine {
 
     fn run_for(&self, what: &[&str]) -> Output {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/setup");
-        Command::new("/bin/sh")
-            .arg(script)
-            .args(what)
-            .env_clear()
-            .env("PATH", self.path("bin"))
-            .env("SETUP_ROOT", self.directory.path())
-            .output()
-            .unwrap()
+        let mut command = Command::new("/bin/sh");
+        command.arg(script).args(what).env_clear().env("PATH", self.path("bin"));
+        command.env("SETUP_ROOT", self.directory.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = {
+            let _held = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+            command.spawn().unwrap()
+        };
+        started.wait_with_output().unwrap()
     }
 
     /// Calls of package managers.

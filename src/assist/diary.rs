@@ -38,10 +38,10 @@ impl Assistant {
         let _ = self.diary.journal.set(journal);
     }
 
-    /// Waits a moment until what was told is on the disk, before the process ends.
-    pub fn flush_journal(&self) {
+    /// Waits until what was told is on the disk, before the process ends; no longer than `patience`, for disks hang.
+    pub fn flush_journal(&self, patience: Duration) {
         if let Some(journal) = self.diary.journal.get() {
-            journal.flush(Duration::from_secs(1));
+            journal.flush(patience);
         }
     }
 
@@ -237,7 +237,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (assistant, uri) = assistant("fn two() -> u32 {\n    2\n}\n<<<AI_EDIT_END>>>\n", folder.path());
         let acted = assistant.act(job(&assistant, &uri, Action::Edit), |_| {}).await;
-        assistant.flush_journal();
+        assistant.flush_journal(Duration::MAX);
         assert_eq!(told(folder.path()), []);
         let Came::Apply(proposal) = acted.outcome else { panic!("{acted:?}") };
         assistant.landed(&acted.id, proposal.clone());
@@ -245,7 +245,7 @@ mod tests {
         for _ in 0..2 {
             assistant.undone(&acted.id, &proposal);
         }
-        assistant.flush_journal();
+        assistant.flush_journal(Duration::MAX);
         let id = acted.id;
         let rows = [(id.clone(), Outcome::Applied, None, 1, 1), (id, Outcome::Undone, None, 1, 1)];
         assert_eq!(told(folder.path()), rows);
@@ -262,7 +262,7 @@ mod tests {
             assistant.turned_down(&acted.id, guard);
             rows.push((acted.id, outcome, guard.map(|guard| guard.code().to_owned()), 1, 1));
         }
-        assistant.flush_journal();
+        assistant.flush_journal(Duration::MAX);
         assert_eq!(told(folder.path()), rows);
         assert_eq!(assistant.stats().edit.refused.get("stale"), Some(&1));
     }
@@ -276,7 +276,7 @@ mod tests {
         let mut dropped = Box::pin(assistant.act(job(&assistant, &uri, Action::Edit), |_| {}));
         assert!(futures_util::poll!(&mut dropped).is_pending());
         drop(dropped);
-        assistant.flush_journal();
+        assistant.flush_journal(Duration::MAX);
         let told = told(folder.path());
         assert_eq!(told[0].1, Outcome::Refused);
         assert_eq!(told[0].2.as_deref(), Some("empty"));

@@ -91,7 +91,7 @@ fn edit(session: Session, options: Options, machine: Machine) -> Result<(), Fail
     match task::carry_out(session, task, machine, |_| {}) {
         Ok((acted, assistant)) => {
             let ending = settle(&acted, &assistant, &options);
-            assistant.flush_journal();
+            assistant.flush_journal(task::JOURNAL_WITHIN);
             tell(&output, &options, ending, Some(&acted))
         }
         Err(Failure::Interrupted(by, _)) => tell(&output, &options, Ending::Cancelled(by), None),

@@ -6,7 +6,8 @@
 //!
 //! With a model that takes longer for a completion than a person for the next key, that rule alone would stop an
 //! action for as long as anybody types. So an action that was put off is owed a [`Turn`] now and then: one short
-//! step, for which completions wait. What is done ahead of need is owed nothing.
+//! step, for which completions wait. What is done ahead of need is owed nothing, nor is an action that nothing was put
+//! before: however slow the machine is, its steps are the usual ones then.
 
 use std::time::{Duration, Instant};
 
@@ -50,14 +51,15 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Whether a step is owed now. To be asked before every step: it notices when the first action comes, and when
-    /// the last one has gone.
+    /// Whether a step is owed now, for which something else waits. To be asked before every step: it notices when the
+    /// first action comes, and when the last one has gone.
     pub fn is_owed(&mut self, entries: &[Entry], now: Instant) -> bool {
         if !entries.iter().any(|entry| entry.lane == Lane::Action) {
             self.due = None;
             return false;
         }
-        *self.due.get_or_insert(now + PATIENCE) <= now
+        let is_due = *self.due.get_or_insert(now + PATIENCE) <= now;
+        is_due && next(entries, now, false).is_some_and(|first| entries[first].lane != Lane::Action)
     }
 
     /// An action had a step, owed or not.
@@ -152,6 +154,12 @@ mod tests {
                 "{began} to {ended}"
             );
         }
+        // One that has the engine to itself is owed nothing, nor is one that waits for what is held.
+        let held = Entry { ready: Some(at(10_000)), ..both[1] };
+        for entries in [&both[..1], &[both[0], held]] {
+            assert!(!turn.is_owed(entries, at(4000)), "{entries:?}");
+        }
+        assert!(turn.is_owed(&both, at(4000)));
         // Without an action nothing is owed, and the next one begins anew.
         assert!(!turn.is_owed(&both[1..], at(5000)) && !turn.is_owed(&both, at(5000)));
         assert!(turn.is_owed(&both, at(5100)));

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use serde_json::Value;
 use tower_lsp::jsonrpc::Result;
@@ -31,6 +32,9 @@ use crate::lsp::{
     model_progress, settings, status,
 };
 use crate::threads::{lock, off_the_runtime};
+
+/// How long the reply to `shutdown` may wait for the journal: a disk that hangs must not hold up the end.
+const JOURNAL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a server begins with.
 pub struct Start {
@@ -136,8 +140,7 @@ impl LanguageServer for Server {
     async fn shutdown(&self) -> Result<()> {
         self.signals.shutdown_received();
         let session = self.session().clone();
-        // A disk that hangs must not hold up the end.
-        let _ = off_the_runtime(move || session.assistant.flush_journal()).await;
+        let _ = off_the_runtime(move || session.assistant.flush_journal(JOURNAL_WITHIN)).await;
         Ok(())
     }
 

@@ -324,7 +324,7 @@ impl Session {
         let session = self.clone();
         let ending = off_the_runtime(move || {
             session.actions.papers.remove();
-            session.assistant.flush_journal();
+            session.assistant.flush_journal(ENDS_WITHIN);
         });
         let _ = tokio::time::timeout(ENDS_WITHIN, ending).await;
     }

@@ -73,12 +73,24 @@ pub fn better_build(program: &Path) -> Option<PathBuf> {
 /// where the system does not say it cheaply.
 pub fn available_memory() -> Option<u64> {
     let container = || {
-        let number = |name: &str| {
-            std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok()
-        };
-        Some(number("memory.max")?.saturating_sub(number("memory.current")?))
+        let file = |name: &str| std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok();
+        left_in_container(
+            &file("memory.max")?,
+            &file("memory.current")?,
+            &file("memory.stat").unwrap_or_default(),
+        )
     };
     [system_memory(), container()].into_iter().flatten().min()
+}
+
+/// What a container may still have, by the files of its control group. What it uses counts the files that were read and
+/// are kept in memory as long as nobody needs it (kernel documentation, `cgroup-v2.rst`): behind a build that is nearly
+/// all of what it may have.
+fn left_in_container(max: &str, current: &str, stat: &str) -> Option<u64> {
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let kept = |name: &str| number(stat.lines().find_map(|line| line.strip_prefix(name))?);
+    let kept = [kept("inactive_file "), kept("active_file ")].into_iter().flatten().sum();
+    Some(number(max)?.saturating_sub(number(current)?.saturating_sub(kept)))
 }
 
 fn system_memory() -> Option<u64> {
@@ -119,6 +131,20 @@ pub fn processor() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_are_kept_in_memory_leave_it_free() {
+        let stat = "anon 300\nfile 650\ninactive_file 500\nactive_file 100\nshmem 50\n";
+        for (max, current, stat, left) in [
+            ("1000\n", "950\n", stat, Some(650)),
+            ("1000\n", "950\n", "", Some(50)),
+            ("1000\n", "1200\n", "", Some(0)),
+            ("1000\n", "500\n", stat, Some(1000)),
+            ("max\n", "950\n", stat, None),
+        ] {
+            assert_eq!(left_in_container(max, current, stat), left, "{max} {current} {stat}");
+        }
+    }
 
     #[test]
     fn the_machine_answers() {

@@ -11,6 +11,11 @@ pub const TEXT: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    le
 pub const TWO: &str = "fn two() -> u32 {\n    2\n}\n<<<AI_EDIT_END>>>\n";
 pub const CHANGED: &str = "fn one() -> u32 {\n    1\n}\n\nfn two() -> u32 {\n    2\n}\n";
 
+/// What ends by no marker: the model is at work until it has as much as it may write.
+pub fn endless() -> String {
+    (0..500).map(|n| format!("fn two_{n}() {{}}\n")).collect()
+}
+
 /// A client that takes edits in this form, and declares `more`.
 pub fn client(edit: Value, more: Value) -> Value {
     let mut capabilities = json!({

@@ -6,7 +6,7 @@ use codesage::engine::scripted::Script;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::editor::{CHANGED, Editor, TEXT, TWO, URI, client, plain};
+use super::editor::{CHANGED, Editor, TEXT, TWO, URI, client, endless, plain};
 
 /// What an editor says of an edit counts for nothing; what the document then holds counts.
 #[tokio::test(start_paused = true)]
@@ -126,7 +126,7 @@ async fn a_progress_that_nobody_agrees_to_holds_nothing_up() {
 }
 
 /// The person works on while the model writes.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_person_does_meanwhile() {
     for what in ["types elsewhere", "types there", "renames", "closes"] {
         let mut editor = Editor::start(plain()).await;
@@ -168,16 +168,15 @@ async fn what_the_person_does_meanwhile() {
 }
 
 /// One name for an action, from the first word of it to its undo.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_action_has_one_name() {
     let mut profile = plain();
     profile["initializationOptions"] = json!({ "codesage": { "notify": ["stream"] } });
     let mut editor = Editor::start(profile).await;
-    // What is cancelled must still be at work, however late the cancel comes.
-    let endless: String = (0..500).map(|n| format!("fn two_{n}() {{}}\n")).collect();
     for end in ["cancel", "undo"] {
-        let said = if end == "cancel" { endless.as_str() } else { TWO };
-        editor.server.backend.say(Script::text(said).slowly(Duration::from_millis(20)));
+        // What is cancelled must still be at work.
+        let said = if end == "cancel" { endless() } else { TWO.to_owned() };
+        editor.server.backend.say(Script::text(&said).slowly(Duration::from_millis(20)));
         let id = editor.ask("codesage.refactor", editor.at("let sum")).await;
         let name = editor.server.expect("codesage/stream").await["params"]["id"].clone();
         if end == "cancel" {
@@ -201,7 +200,7 @@ async fn an_action_has_one_name() {
 }
 
 /// Helix's cursor is a selection of one character, and it is in the function: that is what is rewritten.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cursor_that_is_a_selection_is_a_place() {
     for (name, whole) in [("helix", true), ("x", false)] {
         let mut profile = plain();
@@ -219,7 +218,7 @@ async fn a_cursor_that_is_a_selection_is_a_place() {
 }
 
 /// What a key can say: the name that the editor shows, and lines as people count them.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_names_a_document_by_its_path() {
     // The argument; whether it finds the function that the model rewrites.
     let cases = [

@@ -135,7 +135,7 @@ fn annotated() -> Value {
 }
 
 /// Where the client asks the person itself, it is asked to; elsewhere the change is shown first.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn several_files_are_seen_before_they_are_changed() {
     let forms = [
         (json!(null), false),
@@ -190,7 +190,7 @@ async fn several_files_are_seen_before_they_are_changed() {
 }
 
 /// `edits.confirm = "always"`, by whichever way there is to see it first.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_file_is_seen_first_where_the_person_wants_to() {
     for (form, confirms) in [(annotated(), true), (json!({ "documentChanges": true }), false)] {
         let mut profile = client(form.clone(), json!({}));
@@ -212,7 +212,7 @@ async fn one_file_is_seen_first_where_the_person_wants_to() {
 }
 
 /// The person says no in the client's own panel: nothing is changed, and the change waits.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_confirmation_that_is_declined_loses_nothing() {
     let mut files = Files::start(annotated()).await;
     let id = files.change(false).await;
@@ -287,7 +287,7 @@ async fn the_rest_of_an_edit_may_come_late() {
 }
 
 /// One file was typed into since: none is taken back. An undo that the editor does not make can be asked for again.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_undo_takes_back_all_or_nothing() {
     let mut files = Files::start(json!({ "documentChanges": true })).await;
     let id = files.change(false).await;

@@ -7,7 +7,7 @@ use codesage::engine::scripted::Script;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::editor::{CHANGED, Editor, TEXT, TWO, client, plain};
+use super::editor::{CHANGED, Editor, TEXT, TWO, client, endless, plain};
 
 /// Each way in which a person or an editor stops an action.
 const WAYS: [&str; 4] = ["codesage.cancel", "$/cancelRequest", "window/workDoneProgress/cancel", "close"];
@@ -87,7 +87,8 @@ async fn the_end_of_a_progress_comes_before_the_reply() {
             let said = if way == "refused" { "" } else { TWO };
             let script = match way {
                 "done" | "refused" => Script::text(said).slowly(Duration::from_millis(1)),
-                _ => Script::text(&TWO.repeat(100)).slowly(Duration::from_millis(5)),
+                // It is at work when it is stopped, however late that comes.
+                _ => Script::text(&endless()).slowly(Duration::from_secs(60)),
             };
             editor.server.backend.always(script);
             let id = editor.ask("codesage.refactor", editor.at("let sum")).await;
@@ -231,7 +232,7 @@ async fn a_token_that_is_in_use_stays_with_the_first() {
 }
 
 /// A cancel may come in the same breath as the request.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_cancel_in_the_same_breath_is_heard() {
     let mut editor = Editor::start(plain()).await;
     editor.server.backend.always(Script::text(&"word ".repeat(1000)).slowly(Duration::from_millis(5)));

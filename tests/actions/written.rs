@@ -27,7 +27,7 @@ async fn explained(state: &Path) -> (TestServer, PathBuf) {
     (server, uri.to_file_path().expect("a file"))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn it_goes_with_the_session() {
     let state = tempfile::tempdir().expect("a folder");
     let (mut other, others) = explained(state.path()).await;

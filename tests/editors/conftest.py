@@ -25,6 +25,8 @@ VALUE = "beta(one, two)"
 OPEN = "def total(prices):"
 LOOP = "def total(prices):\n    result = 0\n    for price in prices:\n        result += price\n    return result\n"
 AFTER = ["def total(prices):", "    return sum(prices)"]
+#: One that takes a while to be rewritten, so that it can be cancelled.
+LONG = "def total(prices):\n    result = 0\n" + "    result += 1\n" * 24 + "    return result\n"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -114,6 +116,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Path:
         give_up = pytest.fail if os.environ.get("CI") else pytest.skip
         give_up("there is no server: set CODESAGE, or build target/ci/codesage")
     assert found
+    # Nothing is cut off by the clock, however slow the machine is.
+    settings = tmp_path_factory.mktemp("settings") / "codesage.toml"
+    settings.write_text("[completion]\nmaxTimeMs = 60000\n")
+    os.environ["CODESAGE_CONFIG"] = str(settings)
     # The built-in model is unpacked once for all tests.
     os.environ.setdefault("CODESAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
     return found
@@ -134,7 +140,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Behind the name of the test that the prompt begins.
     test = "():\n    assert total([1, 2]) == 3\n<<<AI_EDIT_END>>>"
     scripted_model.scripted(folder / "test.gguf", {"l": test})
-    scripted_model.counting(folder / "endless.gguf", layers=24)
+    scripted_model.counting(folder / "endless.gguf", layers=96)
     return folder
 
 
@@ -163,6 +169,9 @@ def start(installed: Installed, server: Path, models: Path, tmp_path: Path) -> I
         one.configure(menu=menu)
         if menu:
             one.write("codesage.toml", '[completion]\nmenu = "on"\n')
+        if model == "endless":
+            # One token after the other: what is drawn is not drafted, and what repeats itself not written in haste.
+            one.write("codesage.toml", "[sampling]\ntemperature = 0.01\n")
         one.open(name)
         one.until_ready()
         return one

@@ -98,9 +98,7 @@ end
 
     def free(self) -> pynvim.Nvim:
         """The connection, as soon as Neovim waits for no answer: it would not answer either."""
-        wait_until(
-            lambda: not self.rpc.api.get_mode()["blocking"], lambda: f"Neovim waits for a key:\n{self.terminal}", 10
-        )
+        wait_until(lambda: not self.rpc.api.get_mode()["blocking"], lambda: f"Neovim waits for a key:\n{self.terminal}")
         return self.rpc
 
     def lua(self, code: str, *arguments: object) -> object:
@@ -142,7 +140,7 @@ end
         answer = self.lua(
             """
             local client, method, params = require('codesage.client').get(0), ...
-            local arguments = { method, vim.fn.json_decode(params), 5000, 0 }
+            local arguments = { method, vim.fn.json_decode(params), 120000, 0 }
             if vim.fn.has('nvim-0.11') == 1 then
               table.insert(arguments, 1, client)
             end

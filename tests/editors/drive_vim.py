@@ -47,7 +47,7 @@ imap <C-e> <Plug>(codesage-dismiss)
         if not (self.folder / ".vimrc").exists():
             self.configure()
         port = self.listener.getsockname()[1]
-        ask = f"let g:test_channel = ch_open('127.0.0.1:{port}', {{'mode': 'json'}})"
+        ask = f"let g:test_channel = ch_open('127.0.0.1:{port}', {{'mode': 'json', 'waittime': 60000}})"
         command = [*self.installed.command, "-i", "NONE", "-c", ask]
         self.terminal = Terminal([*command, str(self.workspace / name)], self.environment, self.workspace)
         self.channel, _ = self.listener.accept()

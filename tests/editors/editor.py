@@ -57,6 +57,17 @@ class Editor:
         assert self.terminal
         self.terminal.see(text)
 
+    def hear(self, text: str) -> None:
+        """Waits until something is said, though something else may be said after it."""
+        terminal = self.terminal
+        assert terminal
+
+        def is_said() -> bool:
+            # Neovim answers nothing where it waits for Enter.
+            return terminal.shows(text) or (not terminal.shows("Press ENTER") and text in self.log())
+
+        wait_until(is_said, lambda: f"{text!r} is not said:\n{terminal}")
+
     def see_no_more(self, text: str) -> None:
         assert self.terminal
         self.terminal.see_no_more(text)

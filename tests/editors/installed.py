@@ -105,7 +105,7 @@ def _asked(name: str, family: str, tier: int, command: tuple[str, ...], environm
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     ).stdout
     number = re.search(r"(?:NVIM v|IMproved |GNU Emacs |helix )([\d.]+)", said)
     patches = re.search(r"Included patches: (?:\d+-)?(\d+)", said)

@@ -18,7 +18,7 @@ from ptyprocess import PtyProcess
 
 COLUMNS, ROWS = 100, 30
 #: No step takes this long, even on a machine that does other things.
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 # What pyte draws or misreads although it draws nothing: device control and other strings, and private modes of `m`,
 # `u`, `p` and `q`.
@@ -208,7 +208,9 @@ def home(folder: Path) -> dict[str, str]:
     """The environment of a new user: nothing of this one's."""
     for name in ("config", "data", "state", "cache", "run"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR", "CODESAGE_CACHE") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "TMPDIR", "CODESAGE_CACHE", "CODESAGE_CONFIG") if name in os.environ
+    }
     return kept | {
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder / "config"),

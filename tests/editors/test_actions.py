@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import AFTER, LOOP, Start
+from conftest import AFTER, LONG, LOOP, Start
 from editor import ENTER, ESCAPE, Editor
 from installed import Installed
 from terminal import wait_until
@@ -47,7 +47,7 @@ def test_an_edit_is_taken_back_by_the_command(start: Start) -> None:
     one.command("AI refactor")
     one.has_lines(*AFTER)
     # Said when the server has seen the text that it made.
-    one.see("Applied")
+    one.hear("Applied")
     one.command("AI undo")
     one.has_lines(*LOOP.splitlines())
 
@@ -72,7 +72,7 @@ def test_an_explanation_is_shown_and_the_text_stays(start: Start) -> None:
 
 @pytest.mark.feature("progress is shown")
 def test_progress_is_seen_while_an_action_runs(start: Start) -> None:
-    one = start("a.py", LOOP, "endless")
+    one = start("a.py", LONG, "endless")
     one.show_status()
     one.command("AI explain")
     one.see("AI: Explaining")
@@ -83,21 +83,21 @@ def test_progress_is_seen_while_an_action_runs(start: Start) -> None:
 
 @pytest.mark.feature("an action is cancelled")
 def test_an_action_is_cancelled_and_changes_nothing(start: Start) -> None:
-    one = start("a.py", LOOP, "endless")
+    one = start("a.py", LONG, "endless")
     one.show_status()
     one.command("AI refactor")
     one.see("AI: Refactoring")
     one.command("AI cancel")
-    one.see("ancelled")
+    one.hear("ancelled")
     one.see_no_more("AI: Refactoring")
-    assert one.lines() == LOOP.splitlines()
+    assert one.lines() == LONG.splitlines()
 
 
 @pytest.mark.feature("a refusal is said")
 def test_what_cannot_be_done_is_said(start: Start) -> None:
     one = start("a.py", LOOP, "prose")
     one.command("AI refactor")
-    one.see("The change would add")
+    one.hear("The change would add")
     assert one.lines() == LOOP.splitlines()
 
 
@@ -119,7 +119,8 @@ def test_findings_stand_beside_their_lines(start: Start) -> None:
     one = start("a.py", LOOP, "review")
     one.command("AI review")
     one.see("is not needed: sum does it")
-    assert one.diagnostics() == ["`result = 0` is not needed: sum does it."]
+    found = ["`result = 0` is not needed: sum does it."]
+    wait_until(lambda: one.diagnostics() == found, lambda: f"{one.diagnostics()}\n{one.terminal}")
 
 
 @pytest.mark.feature("an action of the built-in model")

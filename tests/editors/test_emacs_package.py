@@ -44,7 +44,7 @@ def batch(installed: Installed, folder: Path, *arguments: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=50,
+        timeout=600,
     )
     return done.stdout + done.stderr
 

@@ -52,7 +52,7 @@ def ask(installed: Installed, folder: Path, script: str, name: str) -> list[obje
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        timeout=50,
+        timeout=600,
     )
     return json.loads((folder / "out").read_text())
 

@@ -30,7 +30,7 @@ impl Desk {
 
     fn options(&self, project: &str) -> Options {
         let keep = Keep { folder: self.kept(), project: project.into() };
-        Options { keep: Some(keep), ..Options::default() }
+        Options { keep: Some(keep), ..options() }
     }
 
     async fn start(&self, options: Options) -> Arc<LlamaEngine> {
@@ -49,6 +49,9 @@ impl Desk {
         files.remove(0)
     }
 }
+
+/// No more are tried, on whatever machine.
+const MOST_THREADS: u32 = 16;
 
 fn places() -> Vec<Fill> {
     (0..4).map(|n| fill(&CODE[n * 700..n * 700 + 400], "    let x", "\n}")).collect()
@@ -81,7 +84,7 @@ async fn the_first_suggestion_of_the_day_is_warm() {
         }
         // What is typed next costs what it always costs.
         let typed = Fill { typed: "    let xy = ".into(), ..places()[3].clone() };
-        let cold = desk.start(Options::default()).await;
+        let cold = desk.start(options()).await;
         let (text, evaluated) = ask(&engine, &typed).await;
         same(name, &text, &ask(&cold, &typed).await.0);
         assert!(evaluated <= 5, "{evaluated}");
@@ -106,7 +109,7 @@ async fn what_is_kept_is_only_for_its_project_and_its_model() {
     for (what, options, expected) in [
         ("the same", desk.options("mine"), 0),
         ("another project", desk.options("yours"), cold),
-        ("nothing is kept", Options::default(), cold),
+        ("nothing is kept", options(), cold),
         ("another shape", context, cold),
     ] {
         let engine = desk.start(options).await;
@@ -211,7 +214,7 @@ async fn threads_are_measured_once_for_a_machine() {
     assert_eq!(evaluated, 0);
     drop(engine);
     // What the file says is taken, as far as it can be; what somebody set comes before it.
-    let available = std::thread::available_parallelism().unwrap().get() as u32;
+    let available = codesage::models::hardware::usable_threads().min(MOST_THREADS);
     let written = known();
     for (threads, set, expected) in [(available, None, available), (1, None, 1), (available, Some(1), 1)] {
         let text = format!("{{\"single\": {threads}, \"batch\": 1}}");

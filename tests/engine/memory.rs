@@ -33,7 +33,7 @@ impl Case {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.gguf");
         std::fs::write(&path, self.gguf.build()).unwrap();
-        let engine = LlamaEngine::start(Source::File(path), Options::default());
+        let engine = LlamaEngine::start(Source::File(path), options());
         match settled(&engine).await {
             ModelState::Ready(card) => Running { engine, card, _folder: folder },
             other => panic!("{}: {other:?}", self.name),
@@ -162,8 +162,7 @@ async fn an_interruption_costs_little_with_any_memory() {
                     assert!(matches!(first, Ok(Some(Event::Piece(_)))), "{}, {moment}: {first:?}", case.name);
                 }
             }
-            drop(generation);
-            idle(engine).await;
+            cancel(generation).await;
         }
         let (said, cost) = ask(engine, &long).await;
         assert_eq!(cost, 0, "{}", case.name);

@@ -19,7 +19,7 @@ fn in_rust(body: &str) -> Scene {
     Scene::new("src/twice.rs", TWICE, Action::UnitTest).writes(body).writes(body)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_of_rust_uses_what_it_tests_and_can_fail() {
     let good = "works() {\n        assert_eq!(twice(1), 2);\n    }";
     let mut rows = vec![("a good one", in_rust(good), applies(with_tests(good)))];
@@ -50,7 +50,7 @@ async fn a_test_of_rust_uses_what_it_tests_and_can_fail() {
     check(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_of_python_uses_what_it_tests_and_can_fail() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().canonicalize().expect("it is there");

@@ -12,7 +12,7 @@ use super::{BETTER, BETTER_AREA, Ended, python, python_with, rust, rust_with};
 const OPEN: &str = "    pub fn doubled(&self) -> u64 {\n        self.0 * 2";
 
 /// First answers that the model is told about, and part of what it is told.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_complaint_is_told_and_the_second_answer_is_used() {
     for (name, first, told) in [
         (
@@ -55,7 +55,7 @@ async fn the_complaint_is_told_and_the_second_answer_is_used() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_the_second_syntax_error_it_is_only_shown() {
     let second = "    pub fn doubled(&self) -> u64 {\n        (self.0 * 2\n    }";
     let seen = rust(Action::Refactor).writes(OPEN).writes(second).writes(BETTER).play().await;
@@ -65,7 +65,7 @@ async fn after_the_second_syntax_error_it_is_only_shown() {
     assert_eq!(seen.backend.instructs().len(), 2, "there is no third try");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_the_second_refusal_it_is_refused() {
     for (name, first, second, code) in [
         ("nothing twice", "", "", "empty"),
@@ -84,7 +84,7 @@ async fn after_the_second_refusal_it_is_refused() {
 }
 
 /// What no second answer mends is not asked about again.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_model_cannot_mend_it_is_not_asked_again() {
     let endless = "    square = 1\n".repeat(4000);
     let scenes: [(&str, Scene, &str); 4] = [
@@ -103,7 +103,7 @@ async fn what_a_model_cannot_mend_it_is_not_asked_again() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_the_engine_gives_up_the_second_time_changes_nothing() {
     let failing = Script { error: Some(codesage::engine::EngineError::Stopped), ..Script::default() };
     let seen = rust(Action::Refactor).writes(OPEN).script(failing).play().await;

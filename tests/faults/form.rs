@@ -18,7 +18,7 @@ fn better() -> Must {
     applies(rust_with(BETTER))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn markers_are_taken_as_models_write_them() {
     let mut rows = Vec::new();
     for (name, end) in [
@@ -59,7 +59,7 @@ async fn markers_are_taken_as_models_write_them() {
     check(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_ambiguous_is_never_applied() {
     let malformed = |part: &str| refuses("malformed", &[part]);
     let hunk = "<<<AI_SEARCH>>>\n        cents * 2\n<<<AI_REPLACE>>>\n        cents + cents\n";
@@ -104,7 +104,7 @@ async fn what_is_ambiguous_is_never_applied() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_at_its_limit_is_never_applied() {
     let truncated = || refuses("truncated", &["cut off by a limit", "select less"]);
     let limited = |mut scene: Scene, tokens| {
@@ -131,7 +131,7 @@ async fn an_answer_at_its_limit_is_never_applied() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_anything_is_refused() {
     let empty = || refuses("empty", &["wrote nothing in place of the code"]);
     check([
@@ -153,7 +153,7 @@ async fn an_answer_without_anything_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fences_are_taken_off_where_they_wrap() {
     let fenced = |open: &str, close: &str| says(&format!("{open}\n{BETTER}\n{close}\n{END}\n"));
     check([
@@ -180,7 +180,7 @@ async fn fences_are_taken_off_where_they_wrap() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fences_of_markdown_are_its_own() {
     let guide = "# Guide\n\n$0```sh\nmake\n```\n\nThen:\n\n```text\ndone\n```$0\n\nEnd.\n";
     let section = "Run it:\n\n$0```sh\nmake\n```$0\n\nEnd.\n";
@@ -218,7 +218,7 @@ async fn fences_of_markdown_are_its_own() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn files_that_nobody_asked_about_stay_out() {
     let named = |headers: &str| says_in_python(&format!("{headers}{BETTER_AREA}\n{END}\n"));
     let better = || applies(python_with(BETTER_AREA));
@@ -255,7 +255,7 @@ async fn files_that_nobody_asked_about_stay_out() {
 }
 
 /// A file that holds markers itself is shown with a nonce, and only markers with it count.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn markers_of_the_file_are_code() {
     let text = "END = \"\"\"\n<<<AI_EDIT_END>>>\n\"\"\"\n\n\ndef ends(line):\n    \"\"\"\n    <<<AI_EDIT_END>>>\n    \"\"\"\n    x = line$0\n    return x == END\n";
     let scene = Scene::new("a.py", text, Action::Edit).asks("Shorten it.");
@@ -279,7 +279,7 @@ async fn markers_of_the_file_are_code() {
     assert!(matches!(seen.ended, super::Ended::Preview("syntax", ..)), "without it: {:?}", seen.ended);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_explanation_is_prose_and_edits_in_it_are_discarded() {
     let explains = |answer: &str| python(Action::Explain).says(answer).says(answer);
     check([

@@ -13,7 +13,7 @@ fn writes(scene: Scene, body: &str) -> Scene {
     scene.writes(body).writes(body)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_syntax_error_is_added() {
     let shown = |body: &str| Must::Preview("syntax", rust_with(body));
     let in_rust = |body: &str| writes(rust(Action::Refactor), body);
@@ -41,7 +41,7 @@ async fn no_syntax_error_is_added() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn in_a_broken_file_only_the_region_counts() {
     let broken = |marked: &str| Scene::new("a.rs", marked, Action::Edit).asks("Return 2.");
     let text = "fn a() -> u32 {$0\n    1\n}\n\nfn b( {\n    let x = ;\n}\n";
@@ -66,7 +66,7 @@ async fn in_a_broken_file_only_the_region_counts() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn documentation_changes_no_code() {
     let documented = format!("    /// Twice as much.\n{DOUBLED}");
     let changed = format!("    /// Twice as much.\n{BETTER}");
@@ -102,7 +102,7 @@ async fn documentation_changes_no_code() {
 
 const TESTED: &str = "fn twice(x: u32) -> u32 {$0\n    x * 2\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n    fn doubles() {\n        assert_eq!(twice(2), 4);\n    }\n}\n";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_is_added_and_nothing_else_is_changed() {
     let test = |marked: &str| Scene::new("src/twice.rs", marked, Action::UnitTest);
     let plain = TESTED.replace("$0", "");
@@ -153,7 +153,7 @@ async fn a_test_is_added_and_nothing_else_is_changed() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_of_python_goes_to_its_file() {
     let made = "from shapes import area\n\n\ndef test_area():\n    assert area(0) == 0\n";
     let there = "from shapes import area\n\n\ndef test_area():\n    assert area(0) == 0\n";
@@ -189,7 +189,7 @@ async fn a_test_of_python_goes_to_its_file() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_rename_changes_names_alone() {
     let asks = |body: &str| python(Action::Edit).asks("Rename square to squared.").writes(body);
     let renamed = AREA.replace("square", "squared");
@@ -208,7 +208,7 @@ async fn a_rename_changes_names_alone() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn layout_changes_blanks_alone() {
     let asks = |body: &str| python(Action::Edit).asks("Format this.").writes(body);
     let spread = AREA.replace("radius * radius", "(\n        radius * radius\n    )");
@@ -221,7 +221,7 @@ async fn layout_changes_blanks_alone() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_refactoring_keeps_what_others_see() {
     let other = BETTER.replace("&self", "&self, times: u64");
     let named = rust(Action::Refactor).asks("Let doubled take how often.").writes(&other);
@@ -241,7 +241,7 @@ async fn a_refactoring_keeps_what_others_see() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fix_touches_what_is_wrong() {
     let text = PYTHON.replace("$0", "");
     let at = text.find("math.pi * square").expect("it is there");
@@ -272,7 +272,7 @@ async fn a_fix_touches_what_is_wrong() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_goes_missing_is_shown_first() {
     let text = "$0def a():\n    return 1\n\n\ndef b():\n    return 2\n$0\n\ndef c():\n    return 3\n";
     let both = |body: &str| Scene::new("a.py", text, Action::Edit).asks("Return more.").writes(body);
@@ -308,7 +308,7 @@ async fn what_goes_missing_is_shown_first() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn code_that_comes_twice_is_shown_first() {
     let twice = format!("{BETTER_AREA}\n\n\n{BETTER_AREA}");
     let method = format!("{BETTER}\n\n{BETTER}");
@@ -339,7 +339,7 @@ async fn code_that_comes_twice_is_shown_first() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn actions_of_words_change_nothing() {
     for action in [Action::Explain, Action::Review] {
         let seen = python(action).says("The name `square` hides nothing.\n").play().await;

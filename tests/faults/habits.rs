@@ -14,7 +14,7 @@ fn prefixed(text: &str, prefix: impl Fn(usize) -> String) -> String {
     text.lines().enumerate().map(|(row, line)| format!("{}{line}\n", prefix(row))).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_no_code_is_taken_off() {
     let rust = |answer: &str| says(rust(Action::Refactor), answer);
     let python = |answer: &str| says(python(Action::Refactor), answer);
@@ -66,7 +66,7 @@ async fn what_is_no_code_is_taken_off() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_seen_is_refused() {
     let shown = |c: char| python_with(&format!("def area(radius):\n    return \"{c}\""));
     let says = |c: char| {
@@ -88,7 +88,7 @@ async fn what_cannot_be_seen_is_refused() {
 }
 
 /// The file instead of the region: taken back to the region, or shown where that is not certain.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn all_of_the_file_is_taken_back_to_the_region() {
     let lines = |range: std::ops::Range<usize>| range.map(|n| format!("step_{n}({n})\n")).collect::<String>();
     let marked = format!("{}$0step_90(90)\n$0{}", lines(0..90), lines(91..180));
@@ -138,7 +138,7 @@ async fn all_of_the_file_is_taken_back_to_the_region() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_mark_at_the_start_of_a_file_stays() {
     let marked = "\u{feff}def f():$0\n    x = 1\n    return x\n";
     let body = "def f():\n    return 1";

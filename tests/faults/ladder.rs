@@ -34,7 +34,7 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn indentation_becomes_that_of_the_file() {
     let writes = |body: &str| rust(Action::Refactor).writes(body);
     let better = || applies(rust_with(BETTER));
@@ -53,7 +53,7 @@ async fn indentation_becomes_that_of_the_file() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn line_ends_are_those_of_the_file() {
     let crlf_better = || applies(crlf(&rust_with(BETTER)));
     // All but the last lines end in CRLF.
@@ -95,7 +95,7 @@ async fn line_ends_are_those_of_the_file() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn echoed_surroundings_are_taken_off() {
     let writes = |body: &str| rust(Action::Refactor).writes(body).writes(body);
     let better = || applies(rust_with(BETTER));
@@ -145,7 +145,7 @@ def run(job):$0
     return fifth
 ";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn code_left_out_is_put_back_or_the_answer_is_refused() {
     let says =
         |body: &str| Scene::new("a.py", STEPS, Action::Edit).asks("Check twice.").writes(body).writes(body);
@@ -196,7 +196,7 @@ async fn code_left_out_is_put_back_or_the_answer_is_refused() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_elision_is_told_to_the_model() {
     let lazy =
         "def run(job):\n    # ... existing code ...\n    checked = check(check(third))\n    return checked";

@@ -12,7 +12,7 @@ fn writes(scene: Scene, body: &str) -> Scene {
 
 const RUN: &str = "def run(job):$0\n    # NB: comes first.\n    first = open(job)\n    second = read(first)  # type: ignore\n    third = parse(second)\n    return third\n";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn marks_of_laziness_in_any_form() {
     let run = |body: &str| writes(Scene::new("a.py", RUN, Action::Edit).asks("Improve it."), body);
     let plain = RUN.replace("$0", "");
@@ -59,7 +59,7 @@ async fn marks_of_laziness_in_any_form() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stubs_are_shown_first() {
     let in_rust = |body: &str| {
         let method = format!("    pub fn doubled(&self) -> u64 {{\n        {body}\n    }}");
@@ -81,7 +81,7 @@ async fn stubs_are_shown_first() {
     check(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn comments_stay_with_their_code() {
     let plain = RUN.replace("$0", "");
     let run = |action, without: &str| {
@@ -106,7 +106,7 @@ async fn comments_stay_with_their_code() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_name_means_one_thing() {
     let text = "def f(a, b):$0\n    c = a + b\n    return c * a\n\n\ndef g(a):\n    return f(a, 2)\n";
     let plain = text.replace("$0", "");
@@ -130,7 +130,7 @@ async fn a_name_means_one_thing() {
 }
 
 /// What an error is about moves with its code.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fix_is_held_against_where_the_error_is_by_then() {
     let at = PYTHON.replace("$0", "").find("math.pi * square").expect("it is there");
     let fix = |body: &str| {

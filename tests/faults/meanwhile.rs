@@ -14,7 +14,7 @@ fn stale() -> Must {
     refuses("stale", &["Nothing was applied"])
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn typing_elsewhere_moves_the_answer_along() {
     let typed = |find: &str, replace: &str| {
         let after = rust_with(BETTER).replacen(find, replace, 1);
@@ -62,7 +62,7 @@ async fn typing_elsewhere_moves_the_answer_along() {
     check(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn typing_there_makes_the_answer_stale() {
     let text = RUST.replace("$0", "");
     check([
@@ -92,7 +92,7 @@ async fn typing_there_makes_the_answer_stale() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_equal_pieces_the_one_that_was_asked_about_is_changed() {
     let twins = "def a():\n    x = 1\n    return x\n\n\ndef b():\n$0    x = 1\n    return x\n$0\n\ndef c():\n    x = 1\n    return x\n";
     let scene = || Scene::new("a.py", twins, Action::Edit).asks("Return it at once.").writes("    return 1");
@@ -124,7 +124,7 @@ async fn of_equal_pieces_the_one_that_was_asked_about_is_changed() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_document_that_is_gone_is_left_alone() {
     let closed = || refuses("stale", &["closed"]);
     check([
@@ -151,7 +151,7 @@ async fn a_document_that_is_gone_is_left_alone() {
 }
 
 /// What the second attempt is put into is the text as it is by then, too.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_second_answer_is_for_the_text_as_it_is_now() {
     let broken = "    pub fn doubled(&self) -> u64 {";
     let scene = rust(Action::Refactor).writes(broken).writes(BETTER).typed("use std::fmt;", "use std::io;");

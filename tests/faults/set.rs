@@ -125,7 +125,7 @@ fn cases() -> Vec<(String, Case)> {
     all
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_edit_is_exact_or_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().canonicalize().expect("it is there");

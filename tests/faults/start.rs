@@ -38,7 +38,7 @@ async fn check_unasked(rows: Vec<Row>) {
     check(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_does_not_fit_is_refused_with_both_numbers() {
     let small = |mut scene: Scene, tokens| {
         scene.model = Some(with_context(tokens));
@@ -79,7 +79,7 @@ async fn what_does_not_fit_is_refused_with_both_numbers() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_to_work_on_is_refused_and_never_put_at_the_top() {
     let nothing = |advice: &str| refuses("empty", &[advice]);
     let file = |text: &str, action| Scene::new("a.py", text, action).writes("x = 1");
@@ -120,7 +120,7 @@ async fn nothing_to_work_on_is_refused_and_never_put_at_the_top() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn secret_and_ignored_files_are_not_shown_to_a_model() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(".gitignore"), "made/\n").expect("written");
@@ -145,7 +145,7 @@ async fn secret_and_ignored_files_are_not_shown_to_a_model() {
     check_unasked(rows).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn without_a_model_it_says_what_to_do() {
     let with = |model| {
         let mut scene = rust(Action::Refactor).writes(BETTER);
@@ -169,7 +169,7 @@ async fn without_a_model_it_says_what_to_do() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_model_that_fails_half_way_changes_nothing() {
     let fails = |error| {
         let script = Script { error: Some(error), ..Script::text(BETTER) };

@@ -2,6 +2,9 @@
 //!
 //! As in ruff's tests, a message that no test asked for fails the test: `finish` reads what is left and finds it.
 //! Log messages are kept aside, and settings are answered as they were given.
+//!
+//! The server gives up on a client that is silent for seconds, or for tenths of one at its end, so tests stop the clock
+//! (`start_paused`): it goes on only when nothing else can, however slow the machine is.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -17,7 +20,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// No answer takes this long, even on a machine that does other things.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Between two looks at what is waited for: on a clock that stands still, what wakes by the clock comes to pass.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// See the module.
 pub struct TestServer {
@@ -204,6 +210,7 @@ impl TestServer {
                 if status["kind"] == kind && status["busy"] == false {
                     return status;
                 }
+                tokio::time::sleep(LOOK).await;
             }
         };
         tokio::time::timeout(DEADLINE, waiting).await.expect("the status comes")
@@ -214,6 +221,7 @@ impl TestServer {
         let waiting = async {
             while !condition(self) {
                 self.call("codesage/status", json!({})).await;
+                tokio::time::sleep(LOOK).await;
             }
         };
         tokio::time::timeout(DEADLINE, waiting).await.expect("it comes to that");

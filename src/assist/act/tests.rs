@@ -139,7 +139,7 @@ impl Told {
 }
 
 /// `edits.confirm` adds previews and takes none away, in the simplest tier too.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn edits_are_shown_as_the_settings_have_it() {
     let text = "fn f() {\n    1;\n}\n";
     for (confirm, answer, expected) in [

@@ -6,7 +6,7 @@ use expect_test::expect;
 
 use super::*;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn record(id: impl ToString) -> Record {
     Record {

@@ -362,6 +362,8 @@ impl Arguments {
         if self.mode == Mode::Closed {
             // What is done ahead of need would be counted with whichever key comes next.
             completion.extend(["speculate", "warmUp"].map(|key| (key.to_owned(), false.into())));
+            // Nor is anything cut off by the clock: on a slow machine too a key costs what it costs.
+            completion.insert("maxTimeMs".to_owned(), 60_000_i64.into());
         }
         if self.shows_all {
             completion.insert("minConfidence".to_owned(), (-20.0).into());

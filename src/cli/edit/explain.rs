@@ -62,7 +62,7 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
         stream.print("\n")?;
     }
     let (acted, assistant) = done?;
-    assistant.flush_journal();
+    assistant.flush_journal(task::JOURNAL_WITHIN);
     outcome?;
     match acted.outcome {
         Outcome::Answer(prose) => Ok(stream.end(&prose)?),

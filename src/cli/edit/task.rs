@@ -5,7 +5,7 @@ use std::io::Stderr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::place::Place;
 use super::progress::Ticker;
@@ -39,6 +39,9 @@ pub enum What {
     /// One of the person's own.
     Recipe(String),
 }
+
+/// How long a command waits at its end for the journal to be written. A disk that is merely busy is worth that.
+pub const JOURNAL_WITHIN: Duration = Duration::from_secs(10);
 
 /// Names of the actions that change a file.
 const NAMED: [(&str, Action); 6] = [
@@ -127,7 +130,7 @@ pub fn carry_out(
     backend.cancel_load();
     backend.shutdown();
     if acted.is_err() {
-        assistant.flush_journal();
+        assistant.flush_journal(JOURNAL_WITHIN);
     }
     acted.map(|acted| (acted, assistant))
 }

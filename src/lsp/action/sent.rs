@@ -24,8 +24,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// Where the person is asked to confirm.
 const CONFIRM_WITHIN: Duration = Duration::from_secs(300);
 
-/// How long the text may take after the answer: Neovim up to 150 ms, eglot 0.5 s, vim-lsp seconds (measured).
-const SEEN_WITHIN: Duration = Duration::from_secs(3);
+/// How long the text may take after the answer: Neovim up to 150 ms, eglot 0.5 s, vim-lsp seconds (measured);
+/// and more where other programs have the processor.
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// A text that comes later than that can still be taken back.
 const SEEN_LATE: Duration = Duration::from_secs(60);

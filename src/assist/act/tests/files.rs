@@ -43,7 +43,7 @@ async fn told(edits: &[String]) -> Told {
     place.act(job, &[&answer(edits)]).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn two_files_and_a_new_one() {
     let edits = [
         hunk("src/b.rs", "    10", "    100"),
@@ -79,7 +79,7 @@ async fn two_files_and_a_new_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_file_is_applied_at_once_if_it_is_this_one() {
     let here = hunk("src/a.rs", "    n.min(limit())", "    n.min(limit() - 1)");
     assert_eq!(told(std::slice::from_ref(&here)).await.outcome, "apply");
@@ -94,7 +94,7 @@ async fn one_file_is_applied_at_once_if_it_is_this_one() {
 }
 
 /// Beside an edit that could be made: nothing of either is.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn of_a_bad_answer_nothing_is_used() {
     let good = || hunk("src/b.rs", "    10", "    100");
     for (name, edits, guard, says) in [
@@ -171,7 +171,7 @@ async fn of_a_bad_answer_nothing_is_used() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn eleven_files_are_too_many() {
     let new = |number| whole(&format!("src/n{number}.rs"), "create", "fn n() {}\n");
     let ten: Vec<_> = (0..10).map(new).collect();
@@ -184,7 +184,7 @@ async fn eleven_files_are_too_many() {
 }
 
 /// Which file is meant has to be said, unless there is but one that it can be; and never is a whole file guessed.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn edits_without_a_path() {
     let hunk = "<<<AI_EDIT_START>>>\n<<<AI_SEARCH>>>\n    n.min(limit())\n<<<AI_REPLACE>>>\n    1\n<<<AI_EDIT_END>>>\n";
     let all = "<<<AI_EDIT_START>>>\nfn take() {}\n<<<AI_EDIT_END>>>\n";
@@ -206,7 +206,7 @@ async fn edits_without_a_path() {
 }
 
 /// A limit behind the last edit may have cut another one off.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_a_limit_ended_is_not_used() {
     let place = place(|_| {});
     let edits = answer(&[hunk("src/a.rs", "    n.min(limit())", "    1")]);
@@ -216,7 +216,7 @@ async fn an_answer_that_a_limit_ended_is_not_used() {
     assert_eq!(told.outcome, "refused truncated");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_without_its_end_is_shown() {
     for end in ["", "Done.\n"] {
         let edit = hunk("src/a.rs", "    n.min(limit())", "    n.min(1)");
@@ -233,7 +233,7 @@ async fn an_answer_without_its_end_is_shown() {
     assert_eq!((told.outcome.as_str(), told.files.len()), ("preview malformed", 2));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_file_written_anew_is_held_against_what_it_loses() {
     let told = told(&[whole("src/b.rs", "replace", "pub fn limit() -> u32 {\n    10\n}\n")]).await;
     assert_eq!(told.outcome, "preview loss");
@@ -252,7 +252,7 @@ async fn a_file_written_anew_is_held_against_what_it_loses() {
 }
 
 /// In the file's own line ends, and empty where it is meant so.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn new_files() {
     let crlf = A.replace('\n', "\r\n");
     let place = Place::new(&[("src/a.rs", &crlf)], 1, |settings| {
@@ -277,7 +277,7 @@ async fn new_files() {
     assert_eq!(told.outcome, "apply");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_changed_meanwhile_must_still_be_there_to_the_letter() {
     let exact = hunk("src/b.rs", "    10", "    100");
     let nearly = hunk("src/b.rs", "10", "100");
@@ -310,7 +310,7 @@ async fn what_changed_meanwhile_must_still_be_there_to_the_letter() {
 }
 
 /// The regions that its hunks are about, in whichever file.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_answer_is_asked_for_by_region() {
     let place = place(|_| {});
     let job = place.job("src/a.rs", Action::Edit, "n.min", false, "raise the limit");
@@ -329,7 +329,7 @@ async fn a_failed_answer_is_asked_for_by_region() {
 }
 
 /// A model that cannot say where is told so, in the same form.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_names_no_place_is_asked_for_again() {
     let place = place(|_| {});
     let job = place.job("src/a.rs", Action::Edit, "n.min", false, "raise the limit");
@@ -342,7 +342,7 @@ async fn an_answer_that_names_no_place_is_asked_for_again() {
 }
 
 /// What does not fit is left out, the job's own file last, and the answer's room is kept.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_shown_fits() {
     let many = |count: usize| {
         (0..count).map(|n| format!("pub fn limit{n}() -> u32 {{\n    {n}\n}}\n\n")).collect::<String>()
@@ -378,7 +378,7 @@ async fn what_is_shown_fits() {
 }
 
 /// A large model is asked for files only where the words are about more than this one.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_form_follows_the_words() {
     for (billions, words, form) in [
         (14, "raise the limit everywhere", "FILE:"),

@@ -16,7 +16,7 @@ fn with(recipe: Arc<Recipe>, job: Job) -> Job {
     Job { recipe: Some(recipe), ..job }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_recipe_works_on_its_scope() {
     let function = "def f(x):\n    y = x\n    return y";
     for (scope, at, is_selected, region) in [
@@ -60,7 +60,7 @@ async fn a_recipe_works_on_its_scope() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_recipe_says_what_it_brings_and_how() {
     let text = "---\ntitle: Who Calls\nkind: prose\nsystem: Speak as a pirate.\nmaxTokens: 8\ntemperature: 0.5\n---\n\
                 Who calls this?\n";
@@ -90,7 +90,7 @@ async fn a_recipe_says_what_it_brings_and_how() {
     assert_eq!(place.backend.instructs()[1].system, "Be plain.");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn words_without_a_recipe_and_a_recipe_without_words() {
     let place = place(&[("odd.md", "---\ntitle: Odd\n---\n{% if selection %}x{% endif %}\n")]);
     let own = place.job("m.py", Action::Custom, "y = x", false, "");

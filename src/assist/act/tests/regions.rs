@@ -38,7 +38,7 @@ fn answer(edits: &[String]) -> String {
 
 const AREA: &str = "    def area(self):\n        return self.r * PI";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn regions_that_are_not_answered_for_stay() {
     for (edits, after) in [
         (vec![region("2", AREA)], TEXT.replace("self.r * 3", "self.r * PI")),
@@ -73,7 +73,7 @@ async fn regions_that_are_not_answered_for_stay() {
 }
 
 /// Those that are of no use, each by itself; the others are kept.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_region_is_asked_for_by_itself() {
     let scale = "def scale(self, by):\n    return by";
     for bad in [
@@ -100,7 +100,7 @@ async fn a_failed_region_is_asked_for_by_itself() {
 }
 
 /// Which of two is meant nobody knows.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_region_answered_twice_is_asked_for_by_itself() {
     let place = place(|_| {});
     let first = answer(&[region("2", AREA), region("2", "    def area(self):\n        return 0")]);
@@ -110,7 +110,7 @@ async fn a_region_answered_twice_is_asked_for_by_itself() {
 }
 
 /// Where nothing says which region it is about, all of the code at once.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_answer_about_no_region_is_asked_for_at_once() {
     for first in [
         " 9\ndef f(): pass\n<<<AI_EDIT_END>>>\n",
@@ -132,7 +132,7 @@ async fn an_answer_about_no_region_is_asked_for_at_once() {
     assert_eq!(place.backend.instructs().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_changed_meanwhile() {
     for (now, expected) in [
         (format!("import math\n\n{TEXT}"), "apply"),
@@ -154,7 +154,7 @@ async fn what_changed_meanwhile() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn limits_ends_and_settings() {
     let edit = answer(&[region("2", AREA)]);
     // Another region may have been about to come.
@@ -186,7 +186,7 @@ async fn limits_ends_and_settings() {
 }
 
 /// A model of seven billion parameters and a region of more than forty lines, and no other.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn long_regions_are_divided_for_models_that_can() {
     let function = |n: usize| format!("def f{n}():\n{}\n\n", format!("    x = {n}\n").repeat(20));
     let text: String = (0..2).map(function).collect();

@@ -5,7 +5,7 @@ use crate::syntax::tree;
 
 const TWO: &str = "def two():\n    return 1 + 1\n";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_file_that_cannot_be_added_to_is_left_alone() {
     let unreadable: [(&str, Vec<u8>); 2] = [
         ("not UTF-8", b"# caf\xe9\ndef test_one():\n    assert 1\n".to_vec()),
@@ -21,7 +21,7 @@ async fn a_test_file_that_cannot_be_added_to_is_left_alone() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_test_of_what_is_no_file_has_no_place() {
     let place = Place::new(&[("x.py", TWO)], 1, |_| {});
     let uri = Url::parse(&format!("untitled:{}", place.root.join("u.py").display())).unwrap();
@@ -33,7 +33,7 @@ async fn a_test_of_what_is_no_file_has_no_place() {
     assert_eq!(told.outcome, "refused outside", "{}", told.sentence);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_file_too_large_for_a_tree_is_shown_first() {
     let line = "x = 1  # one of very many lines\n";
     let text = line.repeat(tree::MAX_BYTES / line.len() + 1);
