@@ -158,8 +158,8 @@ async fn a_slow_model_reads_the_nearest_lines_first() {
             near(&asked);
         }
         // From then on all of it serves.
-        server.insert(URI, 2, &place(200, 0), "x").await;
-        ask(&mut server, &place(200, 1)).await;
+        server.insert(URI, 2, &place(200, 0), "x ").await;
+        ask(&mut server, &place(200, 2)).await;
         whole(&server.backend.prompts().pop().expect("a question"));
         server.finish().await;
     }

@@ -24,10 +24,12 @@ const MOST: Duration = Duration::from_millis(150);
 /// typed or nothing was written yet.
 pub fn debounce(gap: Duration, token: Duration) -> Duration {
     let line = token.saturating_mul(LINE_TOKENS).as_secs_f64();
+    // One that is done with a line by the key after the next is quick enough.
     let between = 2.0 * gap.as_secs_f64();
     let share = if line > between { 1.0 - between / line } else { 0.0 };
-    let wait = LEAST.min(gap / 2) + gap.min(MOST).mul_f64(share);
-    wait.min(MOST)
+    // Gaps are as often longer than usual as shorter: half as long again, and most of them are over.
+    let pause = gap.mul_f64(1.5 * share);
+    (LEAST.min(gap / 2) + pause).min(MOST)
 }
 
 /// How much is written of what the settings want: lines alone, where a block takes longer than may be written for
@@ -73,13 +75,14 @@ mod tests {
             // A line is written before the next key.
             (150, 2, 10),
             (700, 53, 10),
-            // A part of it, a fifth of it, next to nothing.
-            (150, 18, 55),
-            (150, 53, 124),
-            (150, 63, 130),
+            // Before the next but one; nearly so; half of it, and less.
+            (150, 18, 10),
+            (150, 27, 26),
+            (150, 53, 128),
+            (150, 63, 145),
             (150, 500, 150),
             // Who types slowly is not waited for.
-            (400, 53, 65),
+            (400, 53, 10),
             (400, 5000, 150),
         ] {
             let ms = Duration::from_millis;

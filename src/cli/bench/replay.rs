@@ -137,8 +137,7 @@ struct Replay {
     mode: Mode,
     accept: Accept,
     keys: usize,
-    /// Where keys come by the clock: whether the second one waits until the first is answered and nothing is computed,
-    /// as somebody does who looks at a place before typing there. A slow model reads meanwhile.
+    /// Whether the second key waits for the first, by the clock too: as who looks at a place before typing there.
     reads_first: bool,
 }
 
