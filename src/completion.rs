@@ -4,6 +4,7 @@ pub mod along;
 pub mod anchor;
 pub mod cache;
 pub mod line;
+pub mod pace;
 pub mod place;
 pub mod policy;
 pub mod reason;

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::sample::Sampling;
 use crate::prompt::Prompt;
 use crate::threads::lock;
-pub use stats::EngineStats;
+pub use stats::{EngineStats, Speed};
 
 /// Where text comes from. Object-safe; every call returns at once but `count_tokens`, which tokenizes.
 pub trait Backend: Send + Sync {
@@ -41,6 +41,11 @@ pub trait Backend: Send + Sync {
     fn watch(&self) -> watch::Receiver<ModelState>;
 
     fn stats(&self) -> EngineStats;
+
+    /// What the last requests read and wrote in a second; zeros until something was. Cheap: asked for each key.
+    fn speed(&self) -> Speed {
+        self.stats().tokens_per_second
+    }
 
     /// Stops a load in progress; the state becomes `Failed` with a sentence that says so.
     fn cancel_load(&self);

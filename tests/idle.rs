@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use codesage::config::{CommandLine, Layers, Part};
 use codesage::engine::scripted::{Script, ScriptedBackend};
-use codesage::engine::{Backend, ModelState};
+use codesage::engine::{Backend, ModelState, Speed};
 use codesage::prompt::Fill;
 use serde_json::{Value, json};
 use server::TestServer;
@@ -127,6 +127,44 @@ async fn the_text_by_itself_and_then_with_other_files() {
     server.finish().await;
 }
 
+/// A model that would read the whole text for a minute. Four bytes are a token here.
+#[tokio::test(start_paused = true)]
+async fn a_slow_model_reads_the_nearest_lines_first() {
+    let text: String = (0..400).map(|line| format!("line {line:03} of a text\n")).collect();
+    let near = |fill: &Fill| {
+        let (head, tail) = (fill.head.len() / 4, fill.tail.len() / 4);
+        assert!(fill.head.ends_with("line 199 of a text\n"), "{}", fill.head);
+        assert!((96..=225).contains(&(head + tail)) && tail >= 24, "{head} {tail}");
+    };
+    let whole = |fill: &Fill| assert!(fill.head.len() > 4 * 600, "{}", fill.head.len());
+    for (rests, reads) in [(false, 1), (true, 2)] {
+        let mut server = start(json!({ "speculate": false })).await;
+        server.backend.set_speed(Speed { prompt: 150.0, generate: 30.0 });
+        server.open(URI, "plaintext", &text).await;
+        if rests {
+            server.call("textDocument/codeAction", resting(&place(200, 0))).await;
+            sleep(1000).await;
+        }
+        ask(&mut server, &place(200, 0)).await;
+        let asked = server.backend.prompts().pop().expect("a question");
+        sleep(1000).await;
+        let read = server.backend.warmed();
+        assert_eq!(read.len(), reads, "rests: {rests}");
+        whole(&read[reads - 1]);
+        if rests {
+            near(&read[0]);
+            assert_eq!(asked.head, read[1].head, "what was read is asked with");
+        } else {
+            near(&asked);
+        }
+        // From then on all of it serves.
+        server.insert(URI, 2, &place(200, 0), "x ").await;
+        ask(&mut server, &place(200, 2)).await;
+        whole(&server.backend.prompts().pop().expect("a question"));
+        server.finish().await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_may_not_be_completed_is_not_read() {
     let off = json!({ "enabled": false });
@@ -143,21 +181,22 @@ async fn what_may_not_be_completed_is_not_read() {
     }
 }
 
-/// A client that asks for actions wherever the cursor rests tells where it is.
+/// What a client asks that asks for actions wherever the cursor rests: it tells where that is.
+fn resting(position: &Value) -> Value {
+    let context = json!({ "diagnostics": [], "triggerKind": 2 });
+    let range = json!({ "start": position, "end": position });
+    json!({ "textDocument": { "uri": URI }, "range": range, "context": context })
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_settled_caret_is_read_and_the_old_place_serves_meanwhile() {
     let mut server = start(json!({})).await;
     let text: String = (0..40).map(|line| format!("line {line}\n")).collect();
     server.open(URI, "plaintext", &text).await;
     sleep(400).await;
-    let resting = |line: usize| {
-        let range = json!({ "start": place(line, 4), "end": place(line, 4) });
-        let context = json!({ "diagnostics": [], "triggerKind": 2 });
-        json!({ "textDocument": { "uri": URI }, "range": range, "context": context })
-    };
-    server.call("textDocument/codeAction", resting(3)).await;
+    server.call("textDocument/codeAction", resting(&place(3, 4))).await;
     sleep(200).await;
-    server.call("textDocument/codeAction", resting(5)).await;
+    server.call("textDocument/codeAction", resting(&place(5, 4))).await;
     sleep(310).await;
     let read = warmed(&server);
     assert_eq!(read.len(), 2, "where the cursor only passed nothing is read: {read:?}");

@@ -2,8 +2,9 @@
 //!
 //! Its prompt is the one that is held, with the suggestion typed: there is next to nothing to read. It is made only while
 //! nothing is asked for, of whatever document, and where no key came for as long as keys usually take: who types on does
-//! not look. It ends with the first key that says something else, and it is shown only when what it stands behind is
-//! accepted. It makes no more than that: the next is made when this one is shown.
+//! not look, and who takes none of what is made has to look for longer. It ends with the first key that says something
+//! else, and it is shown only when what it stands behind is accepted. It makes no more than that: the next is made when
+//! this one is shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ const MOST_TOKENS: u32 = 64;
 
 /// The longest that is waited for the next key.
 const MOST_PATIENCE: Duration = Duration::from_millis(300);
+
+/// How many times as long is waited where nothing of what was made ahead is taken.
+const MOST_TIMES: u32 = 8;
 
 /// What is shown, and where it is kept.
 pub struct Shown {
@@ -58,6 +62,8 @@ impl Assistant {
         // Half as long again, since no two keys take the same.
         let usual = lock(&self.places).of(&shown.uri).map(|place| place.usual_gap() * 3 / 2);
         let patience = usual.filter(|_| !is_accepting).unwrap_or_default().min(MOST_PATIENCE);
+        // Who has taken none of the last ones has to look for longer.
+        let patience = patience * (1 + lock(&self.ledger).foreseen_in_vain() / 2).min(MOST_TIMES);
         // NB: weak, for this outlives the question.
         let assistant = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -101,7 +107,7 @@ impl Assistant {
             trigger: Trigger::Automatic,
             selection: None,
             last_inserted: &shaped.text,
-            multiline: rules.settings.completion.multiline,
+            multiline: self.multiline(rules, Trigger::Automatic),
         });
         let mode = mode.ok()?;
         let purpose = Purpose {
@@ -128,7 +134,8 @@ impl Assistant {
         // The spot as it is now: edits may have come.
         let (spot, _) = place.cache.end_of(ready.purpose.behind.as_ref()?.0)?;
         let Purpose { document, offset, mode, trigger, .. } = &ready.purpose;
-        let shaper = Shaper::new(document.clone(), *offset, *mode, *trigger);
+        let shaper = Shaper::new(document.clone(), *offset, *mode, *trigger)
+            .down_to(rules.settings.completion.min_confidence);
         let start = Start::new(Purpose { spot, ..ready.purpose }, shaper);
         let generation = self.backend.generate(Request {
             prompt: Prompt::Fill(ready.prompt),

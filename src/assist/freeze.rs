@@ -4,6 +4,7 @@
 //! ahead of need.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -27,6 +28,11 @@ const MARGIN_TOKENS: u32 = 32;
 /// Bytes that a token stands for at the most, nearly: windows are cut to this before tokens are counted exactly.
 const BYTES_A_TOKEN: usize = 6;
 
+/// How long somebody waits for a first suggestion in a place rather than for a better one later.
+const SOON: Duration = Duration::from_millis(1500);
+/// Some sixteen lines: less than that is no context, however slow the model is.
+const LEAST_TOKENS: usize = 192;
+
 /// A place in one version of a document.
 pub struct Cursor {
     pub uri: Url,
@@ -41,6 +47,15 @@ pub enum Quote {
     Anew,
     /// These, whether they were chosen or not.
     As(Arc<[Snippet]>, bool),
+}
+
+/// How much to freeze.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All that a prompt has room for.
+    Whole,
+    /// What is read while somebody waits: the nearest lines alone, by the speed that was measured.
+    Soon,
 }
 
 /// Tokens that may be typed behind an anchor.
@@ -63,9 +78,14 @@ impl Assistant {
         card: &ModelCard,
         old: Option<&Held>,
         quote: Quote,
+        extent: Extent,
     ) -> Result<Held, Reason> {
         let rope = at.document.rope();
-        let shares = shares(rules, card).ok_or(Reason::BudgetPrompt)?;
+        let mut shares = shares(rules, card).ok_or(Reason::BudgetPrompt)?;
+        let soon = self.soon_read(rules).filter(|soon| extent == Extent::Soon && *soon < shares.sum());
+        if let Some(soon) = soon {
+            shares = fit::shares(soon, 0);
+        }
         let windows = Windows { head: shares.head * BYTES_A_TOKEN, tail: shares.tail * BYTES_A_TOKEN };
         let anchor = match old {
             Some(held) => held.anchor.renewed(rope, at.offset, windows),
@@ -78,7 +98,51 @@ impl Assistant {
             Quote::As(snippets, has_chosen) => (snippets, has_chosen || shares.snippets == 0),
             Quote::Anew => (self.snippets(at, rules, card), true),
         };
-        Ok(Held { anchor, snippets, has_chosen, path: rules.model_path(&at.uri).into(), dirty_since: None })
+        let is_short = soon.is_some() && !anchor.is_whole();
+        let path = rules.model_path(&at.uri).into();
+        Ok(Held { anchor, snippets, has_chosen, is_short, path, dirty_since: None })
+    }
+
+    /// All there is room for; the nearest lines alone where too much of that would have to be read at first.
+    pub(super) fn freeze_at_first(
+        &self,
+        at: &Cursor,
+        rules: &Rules,
+        card: &ModelCard,
+        old: Option<&Held>,
+        quote: Quote,
+    ) -> Result<Held, Reason> {
+        let whole = self.freeze(at, rules, card, old, quote, Extent::Whole)?;
+        if self.is_soon_read(&whole, old, rules) {
+            return Ok(whole);
+        }
+        self.freeze(at, rules, card, None, Quote::As(Arc::from([]), false), Extent::Soon)
+    }
+
+    /// Whether what is frozen is read while somebody waits, by a model that has read `old`.
+    pub(super) fn is_soon_read(&self, new: &Held, old: Option<&Held>, rules: &Rules) -> bool {
+        let Some(soon) = self.soon_read(rules) else { return true };
+        let (head, tail) = (&*new.anchor.frozen().head, &*new.anchor.frozen().tail);
+        let quoted: usize = new.snippets.iter().map(|snippet| snippet.text.len()).sum();
+        // No token is shorter than a byte.
+        if quoted + head.len() + tail.len() <= soon {
+            return true;
+        }
+        let count = |text: &str| self.backend.count_tokens(text).unwrap_or(text.len());
+        let old = old.filter(|old| old.snippets == new.snippets && old.path == new.path);
+        let (quoted, from) = match old {
+            Some(old) => (0, common(head, &old.anchor.frozen().head)),
+            None => (new.snippets.iter().map(|snippet| count(&snippet.text)).sum(), 0),
+        };
+        quoted + count(&head[from..]) + count(tail) <= soon
+    }
+
+    /// Tokens of a prompt that are read while somebody waits; `None` until the model's speed is known, and where nothing
+    /// would read the rest later.
+    fn soon_read(&self, rules: &Rules) -> Option<usize> {
+        let grows = rules.settings.completion.warm_up && rules.settings.parts.has(Part::Anchor);
+        let per_second = self.backend.speed().prompt;
+        (grows && per_second > 0.0).then(|| ((per_second * SOON.as_secs_f64()) as usize).max(LEAST_TOKENS))
     }
 
     /// Keeps what was frozen: only where no edit came meanwhile, which it would not have followed, and no new rules,
@@ -159,4 +223,10 @@ fn shares(rules: &Rules, card: &ModelCard) -> Option<fit::Shares> {
     let context = &rules.settings.context;
     let wanted = if context.cross_file && card.quotes { context.max_tokens as usize } else { 0 };
     Some(fit::shares(budget as usize, wanted))
+}
+
+/// Bytes that two texts begin with alike, up to a character border.
+fn common(one: &str, other: &str) -> usize {
+    let alike = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    one.floor_char_boundary(alike)
 }

@@ -75,6 +75,8 @@ pub struct Held {
     pub snippets: Arc<[Snippet]>,
     /// Whether the snippets were chosen for it; else it was frozen in haste, without any.
     pub has_chosen: bool,
+    /// Whether it was cut to what is soon read, and is to be frozen anew, whole, while nothing is asked.
+    pub is_short: bool,
     /// As the model is told it.
     pub path: Arc<str>,
     /// Since when what is frozen is known to differ from the document, or much was typed.

@@ -15,7 +15,8 @@ use crate::assist::{Ask, Assistant, Rules};
 use crate::completion::Reason;
 use crate::completion::cache::Origin;
 use crate::completion::line;
-use crate::completion::policy::{self, Mode, Situation, Trigger};
+use crate::completion::pace;
+use crate::completion::policy::{self, Mode, Multiline, Situation, Trigger};
 use crate::completion::shape::{self, Shaped, Shaper};
 use crate::config::Part;
 use crate::engine::{ModelCard, ModelState};
@@ -25,9 +26,6 @@ use crate::threads::lock;
 
 /// Tokens of the rest of a line at the most.
 const LINE_TOKENS: u32 = 64;
-/// The longest that the adaptive debounce waits before decoding: enough for all that one key brings to arrive. What is
-/// decoded before the next key is seldom in vain, for what agrees with that key goes on; and it is cheap where it is.
-const MOST_DEBOUNCE: Duration = Duration::from_millis(10);
 
 /// What a blocking thread found out before the model is asked.
 pub enum Prepared {
@@ -91,7 +89,7 @@ impl Assistant {
             trigger: ask.trigger,
             selection: ask.selection.clone(),
             last_inserted: &last_inserted,
-            multiline: settings.multiline,
+            multiline: self.multiline(rules, ask.trigger),
         })?;
         let rope = ask.at.document.rope();
         let join = |place: &mut Place| place.run.as_ref()?.join(rope, ask.at.offset, mode);
@@ -102,7 +100,8 @@ impl Assistant {
         let prompt = self.prompt(ask, rules, &card)?;
         Ok(Prepared::Ask(Box::new(Ready {
             prompt,
-            shaper: Shaper::new(ask.at.document.clone(), ask.at.offset, mode, ask.trigger),
+            shaper: Shaper::new(ask.at.document.clone(), ask.at.offset, mode, ask.trigger)
+                .down_to(settings.min_confidence),
             mode,
             max_tokens: most_for(mode, most_tokens),
             hold: self.hold(ask, settings.debounce_ms)?,
@@ -156,12 +155,25 @@ impl Assistant {
     fn hold(&self, ask: &Question, debounce_ms: u32) -> Result<Duration, Reason> {
         Ok(match (ask.trigger, debounce_ms) {
             (Trigger::Invoked, _) => Duration::ZERO,
-            // Half of what a key usually takes: the next one would outdate what is made before it.
             (Trigger::Automatic, 0) => {
-                (self.at_place(ask, |place| place.usual_gap())? / 2).min(MOST_DEBOUNCE)
+                pace::debounce(self.at_place(ask, |place| place.usual_gap())?, self.token_time())
             }
             (Trigger::Automatic, fixed) => Duration::from_millis(fixed.into()),
         })
+    }
+
+    /// How much is to be written.
+    pub(super) fn multiline(&self, rules: &Rules, trigger: Trigger) -> Multiline {
+        let settings = &rules.settings.completion;
+        let limit = Duration::from_millis(settings.max_time_ms.into());
+        pace::multiline(settings.multiline, trigger, self.token_time(), limit)
+    }
+
+    /// What a token that is written takes the model; zero until some were.
+    fn token_time(&self) -> Duration {
+        let per_second = self.backend.speed().generate;
+        let seconds = if per_second > 0.0 { 1.0 / per_second } else { 0.0 };
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
 
     /// Looks at, or changes, what is known of the asked document; `Stale` when it has closed.
@@ -173,27 +185,30 @@ impl Assistant {
     fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard) -> Result<Fill, Reason> {
         let rope = ask.at.document.rope();
         let parts = &rules.settings.parts;
-        let (held, prompt, is_next) = self.at_place(ask, |place| {
+        let (held, mut prompt, next) = self.at_place(ask, |place| {
             if !parts.has(Part::Anchor) {
                 place.held = None;
-                return (None, None, false);
+                return (None, None, None);
             }
             let prompt = place.prompt(rope, ask.at.offset);
             let shows_closers = |prompt: &Fill| line::holds(rope, ask.at.offset, &prompt.tail);
             let prompt = prompt.filter(|prompt| parts.has(Part::Closers) || shows_closers(prompt));
-            let next = if prompt.is_none() { place.take_next(rope, ask.at.offset) } else { None };
-            let is_next = next.is_some();
-            (place.held.clone(), prompt.or(next), is_next)
+            let next = place.next.clone().filter(|_| prompt.is_none());
+            (place.held.clone(), prompt, next)
         })?;
-        if is_next {
-            // It is asked for now.
-            self.stop_reading(&ask.at.uri);
+        // What takes long to read is not waited for: less of it serves, and the rest is read when nothing is asked.
+        if next.is_some_and(|next| self.is_soon_read(&next, held.as_ref(), rules)) {
+            prompt = self.at_place(ask, |place| place.take_next(rope, ask.at.offset))?;
+            if prompt.is_some() {
+                // It is asked for now.
+                self.stop_reading(&ask.at.uri);
+            }
         }
         if let Some(prompt) = prompt.filter(|prompt| self.is_within(&prompt.typed, typed_tokens(card))) {
             return Ok(prompt);
         }
         self.stop_reading(&ask.at.uri);
-        let mut held = self.freeze(&ask.at, rules, card, held.as_ref(), Quote::Anew)?;
+        let mut held = self.freeze_at_first(&ask.at, rules, card, held.as_ref(), Quote::Anew)?;
         let prompt = held.prompt(rope, ask.at.offset).ok_or(Reason::BudgetPrompt)?;
         let old = self.place_held(&ask.at, rules, |place| {
             place.next = None;

@@ -120,6 +120,8 @@ pub struct Ledger {
     records: VecDeque<Record>,
     /// Ids shown and not yet accepted or rejected.
     open: VecDeque<String>,
+    /// Texts made for when what is shown is accepted, since one of them was shown.
+    foreseen_in_vain: u32,
 }
 
 impl Ledger {
@@ -135,11 +137,18 @@ impl Ledger {
     /// One for when what is shown is accepted has ended.
     pub fn speculated(&mut self) {
         self.completion.speculations += 1;
+        self.foreseen_in_vain = self.foreseen_in_vain.saturating_add(1);
     }
 
     /// What was made for that is shown.
     pub fn foreseen(&mut self) {
         self.completion.speculation_hits += 1;
+        self.foreseen_in_vain = 0;
+    }
+
+    /// How many texts were made for that, one after the other, of which none was shown.
+    pub fn foreseen_in_vain(&self) -> u32 {
+        self.foreseen_in_vain
     }
 
     /// A prompt was read before anything was asked for.

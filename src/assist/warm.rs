@@ -1,10 +1,11 @@
 //! Reading before it is asked for: when a person has stopped somewhere for a moment, the model reads what it would be
 //! asked about there, so that the first suggestion waits for what is new alone.
 //!
-//! First the text round the cursor by itself, since that is what a suggestion needs; then, beside it, the same with pieces
-//! of other files before it. What is frozen is frozen anew here too, where it no longer is what stands there or much
-//! was typed behind it: the old one serves until the new one is read. Nothing is written, anything asked for goes first,
-//! and where nothing happens nothing runs: no timer is set but by an event.
+//! First the text round the cursor by itself, since that is what a suggestion needs, with a slow model the nearest lines
+//! of it before the rest; then, beside it, the same with pieces of other files before it. What is frozen is frozen anew
+//! here too, where it no longer is what stands there or much was typed behind it: the old one serves until the new one is
+//! read. Nothing is written, anything asked for goes first, and where nothing happens nothing runs: no timer is set but
+//! by an event.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::assist::freeze::{Cursor, Quote};
+use crate::assist::freeze::{Cursor, Extent, Quote};
 use crate::assist::place::Held;
 use crate::assist::{Assistant, Rules};
 use crate::engine::sample::Sampling;
@@ -27,8 +28,8 @@ const SETTLED: Duration = Duration::from_millis(300);
 /// Tokens typed behind an anchor that are worth setting it anew for, while nothing is asked.
 const MUCH_TYPED: u32 = 64;
 
-/// The text by itself, then with other files.
-const STAGES: usize = 2;
+/// The text by itself, where that takes long the nearest lines of it before; then with other files.
+const STAGES: usize = 3;
 
 /// What happens while nothing is asked.
 #[derive(Default)]
@@ -109,14 +110,18 @@ impl Assistant {
         let rope = at.document.rope();
         let cut = held.as_ref().and_then(|held| held.anchor.cut(rope, offset));
         let next = match (&held, cut) {
-            (None, _) => self.freeze(&at, rules, &card, None, Quote::As(Arc::from([]), false)),
+            (None, _) => self.freeze_at_first(&at, rules, &card, None, Quote::As(Arc::from([]), false)),
             // The cursor is elsewhere in the file.
             (Some(held), None) => {
                 let quote = Quote::As(held.snippets.clone(), held.has_chosen);
-                self.freeze(&at, rules, &card, Some(held), quote)
+                self.freeze_at_first(&at, rules, &card, Some(held), quote)
+            }
+            (Some(held), Some(_)) if held.is_short => {
+                let quote = Quote::As(held.snippets.clone(), held.has_chosen);
+                self.freeze(&at, rules, &card, None, quote, Extent::Whole)
             }
             (Some(held), Some(cut)) if cut.is_dirty || !self.is_within(&cut.typed, MUCH_TYPED) => {
-                self.freeze(&at, rules, &card, Some(held), Quote::Anew)
+                self.freeze(&at, rules, &card, Some(held), Quote::Anew, Extent::Whole)
             }
             (Some(held), Some(_)) => {
                 let snippets =

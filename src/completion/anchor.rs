@@ -124,6 +124,11 @@ impl Anchor {
         &self.frozen
     }
 
+    /// Whether all of the text is frozen.
+    pub fn is_whole(&self) -> bool {
+        self.head_is_whole && self.tail_is_whole
+    }
+
     /// Drops `head` bytes from the front of the head, and keeps `tail` bytes of the tail: what a prompt has room for.
     /// Numbers that are no character borders, or too large, change nothing.
     pub fn narrow(&mut self, head: usize, tail: usize) {

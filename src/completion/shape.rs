@@ -59,7 +59,8 @@ pub struct Written {
     pub text: String,
 }
 
-/// A piece whose probability is below this ends an automatic suggestion before it (`completion.md` 5: p < 0.1).
+/// A piece whose probability is below this ends an automatic suggestion before it, unless less sure ones are wanted too
+/// (`completion.md` 5: p < 0.1).
 const LEAST_PROBABILITY: f32 = 0.1;
 
 /// Fewer visible characters than this are not worth a look.
@@ -70,6 +71,8 @@ pub struct Shaper {
     document: Arc<Document>,
     offset: usize,
     trigger: Trigger,
+    /// The log-probability of a piece below which an automatic suggestion ends before it.
+    least: f32,
     around: Surroundings,
     rules: Rules,
     /// All text so far, lines ended by `\n` alone.
@@ -96,6 +99,7 @@ impl Shaper {
             document,
             offset,
             trigger,
+            least: LEAST_PROBABILITY.ln(),
             around,
             rules,
             text: String::new(),
@@ -103,6 +107,11 @@ impl Shaper {
             pieces: Vec::new(),
             cut: None,
         }
+    }
+
+    /// For somebody who wants to see suggestions of this mean log-probability, and so pieces of it.
+    pub fn down_to(self, confidence: f32) -> Self {
+        Self { least: self.least.min(confidence), ..self }
     }
 
     /// Takes the next piece of the model's text (beyond healed bytes), with the natural logarithm of its probability,
@@ -114,7 +123,7 @@ impl Shaper {
         let start = self.text.len();
         self.append(piece);
         // What comes before a piece of which the model was not sure stands well without it; the first one does not.
-        let is_unsure = log_probability < LEAST_PROBABILITY.ln() && self.trigger == Trigger::Automatic;
+        let is_unsure = log_probability < self.least && self.trigger == Trigger::Automatic;
         if is_unsure && !self.text[..start].trim().is_empty() {
             self.text.truncate(start);
             self.is_return_pending = false;

@@ -75,7 +75,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "completion.multiline",
-        meaning: "suggest whole blocks: `auto` where a block was just opened",
+        meaning: "suggest whole blocks: `auto` where a block was just opened and the model is quick enough for one",
         field: Field::Choice {
             names: &["auto", "never", "always"],
             get: |s| s.completion.multiline as usize,
@@ -94,7 +94,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "completion.debounceMs",
-        meaning: "pause in typing before the model writes; 0 adapts to your typing",
+        meaning: "pause in typing before the model writes; 0 adapts to your typing and to the model",
         field: Field::Count(0..=5000, |s| &mut s.completion.debounce_ms),
     },
     Key {

@@ -10,6 +10,7 @@
 //! stop, not only the reply: the flag is read between any two decodes, and llama.cpp's abort callback reads another
 //! inside them.
 
+mod about;
 mod chores;
 mod context;
 mod keep;
@@ -33,10 +34,11 @@ use tokio::sync::{mpsc, watch};
 use crate::engine::stats::Window;
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Reading,
-    Request, Steer,
+    Request, Speed, Steer,
 };
 use crate::prompt::Prompt;
 use crate::threads::lock;
+pub use about::about;
 pub use keep::Keep;
 
 /// Which model to run.
@@ -167,6 +169,10 @@ impl Counters {
     fn evaluate(&mut self, tokens: usize) {
         self.stats.prompt_tokens += tokens as u64;
         self.stats.evaluated_tokens += tokens as u64;
+    }
+
+    fn speed(&self) -> Speed {
+        Speed { prompt: self.prompt_speed.per_second(), generate: self.generate_speed.per_second() }
     }
 }
 
@@ -315,9 +321,12 @@ impl Backend for LlamaEngine {
         stats.busy_ms = u64::try_from(counters.busy.as_millis()).unwrap_or(u64::MAX);
         stats.queue_ms = counters.queue.percentiles();
         stats.cancel_ms = counters.cancel.percentiles();
-        stats.tokens_per_second.prompt = counters.prompt_speed.per_second();
-        stats.tokens_per_second.generate = counters.generate_speed.per_second();
+        stats.tokens_per_second = counters.speed();
         stats
+    }
+
+    fn speed(&self) -> Speed {
+        lock(&self.shared.counters).speed()
     }
 
     fn cancel_load(&self) {

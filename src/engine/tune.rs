@@ -93,7 +93,17 @@ impl Tuner {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Known {
-    by_key: BTreeMap<String, Threads>,
+    by_key: BTreeMap<String, Kept>,
+}
+
+/// A choice as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    #[serde(flatten)]
+    pub threads: Threads,
+    /// Whether others wanted the processor while it was measured: what such a choice says of an idle machine is little.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
 }
 
 impl Known {
@@ -106,17 +116,19 @@ impl Known {
     }
 
     /// Counts that such a machine could have chosen: what a file says is only believed so far.
-    pub fn get(&self, key: &str, available: u32) -> Option<Threads> {
+    pub fn get(&self, key: &str, available: u32) -> Option<Kept> {
         let possible = 1..=available.clamp(1, MOST);
         let known = self.by_key.get(key).copied();
-        known.filter(|known| possible.contains(&known.single) && possible.contains(&known.batch))
+        known.filter(|Kept { threads, .. }| {
+            possible.contains(&threads.single) && possible.contains(&threads.batch)
+        })
     }
 
-    pub fn put(&mut self, key: String, threads: Threads) {
+    pub fn put(&mut self, key: String, kept: Kept) {
         while self.by_key.len() >= Self::MOST && !self.by_key.contains_key(&key) {
             self.by_key.pop_first();
         }
-        self.by_key.insert(key, threads);
+        self.by_key.insert(key, kept);
     }
 
     pub fn text(&self) -> String {
@@ -181,9 +193,14 @@ mod tests {
     #[test]
     fn what_is_known_is_believed_where_it_can_be() {
         let mut known = Known::default();
-        known.put("a".into(), Threads { single: 1, batch: 2 });
-        let known = Known::parse(&known.text());
-        assert_eq!(known.get("a", 2), Some(Threads { single: 1, batch: 2 }));
+        for shared in [true, false] {
+            let kept = Kept { threads: Threads { single: 1, batch: 2 }, shared };
+            known.put("a".into(), kept);
+            assert_eq!(Known::parse(&known.text()).get("a", 2), Some(kept));
+        }
+        // As it was written before that was asked.
+        let old = Known::parse(r#"{"a": {"single": 1, "batch": 2}}"#);
+        assert_eq!(old, known);
         for (text, available) in [
             ("", 2),
             ("[]", 2),
@@ -196,7 +213,8 @@ mod tests {
             assert_eq!(Known::parse(text).get("a", available), None, "{text}");
         }
         let mut many = Known::default();
-        (0..200).for_each(|key| many.put(format!("{key:03}"), Threads { single: 1, batch: 1 }));
+        let one = Kept { threads: Threads { single: 1, batch: 1 }, shared: false };
+        (0..200).for_each(|key| many.put(format!("{key:03}"), one));
         assert_eq!((many.by_key.len(), many.get("199", 1).is_some()), (64, true));
     }
 }

@@ -1,6 +1,7 @@
 //! What the machine has, as far as choosing and refusing a model needs it. Reads, never changes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Instruction sets of the processor that llama.cpp's kernels may use.
 struct InstructionSet {
@@ -106,6 +107,15 @@ pub fn resident_memory() -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// How long the threads of this process, those that run now, have waited for a processor that others had, in all; zero
+/// where the system does not say it cheaply.
+pub fn waited() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let waited = |text: String| text.split_whitespace().nth(1)?.parse::<u64>().ok();
+    let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
+    Duration::from_nanos(tasks.filter_map(of).filter_map(waited).fold(0, u64::saturating_add))
 }
 
 /// Threads that can run at once in this process: hardware threads, less those that its affinity or its container's

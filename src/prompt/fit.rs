@@ -11,6 +11,12 @@ pub struct Shares {
     pub snippets: usize,
 }
 
+impl Shares {
+    pub fn sum(&self) -> usize {
+        self.head + self.tail + self.snippets
+    }
+}
+
 /// Divides `budget` tokens: the text before the cursor first, then what follows, then other files. The shares add up
 /// to the budget. What is typed behind the anchor, and what the model's spelling of a prompt takes (its markers, this
 /// file's path), is taken off before.

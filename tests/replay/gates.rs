@@ -114,8 +114,8 @@ fn gates_fail_without_their_parts() {
     assert_eq!(report["arms"]["codesage"]["shownAlong"]["keys"], 0);
 }
 
-/// Typed at a person's pace, on the clock that stands still. The goal is a tenth; 17 of 100 were seen, with a model that
-/// writes one token while two keys come: what is begun after each key is then mostly in vain.
+/// Typed at a person's pace, on the clock that stands still, with a model that writes three tokens between two keys. 9.2 of
+/// 100 were seen; 17 where it began to write 10 ms after each key.
 #[test]
 fn little_is_made_in_vain() {
     let simulated = ["--mode", "simulated", "--runs", "3", "--keys", "130", "--tokens", "32"];
@@ -123,7 +123,7 @@ fn little_is_made_in_vain() {
     let shown = |report: &Value| report["arms"]["codesage"]["about"]["completion"]["shown"].as_u64().unwrap();
     let report = replay(&simulated);
     let (ours, theirs) = (wasted(&report, "codesage"), wasted(&report, "infill"));
-    assert!(theirs > 0 && ours * 5 <= theirs, "{ours} of {theirs}");
+    assert!(theirs > 0 && ours * 10 <= theirs, "{ours} of {theirs}");
     let arm = &report["arms"]["codesage"];
     assert_eq!(arm["about"]["completion"]["requested"], arm["pressed"]);
     for part in ["type-through", "anchor"] {

@@ -115,6 +115,12 @@ enum Mode {
     Simulated,
 }
 
+impl Options {
+    fn replay(&self, projects: Vec<Project>, plan: &Plan) -> Replay {
+        Replay { projects, mode: self.mode, accept: self.accept, keys: plan.keys, reads_first: false }
+    }
+}
+
 impl Mode {
     fn name(self) -> &'static str {
         match self {
@@ -131,6 +137,8 @@ struct Replay {
     mode: Mode,
     accept: Accept,
     keys: usize,
+    /// Whether the second key waits for the first, by the clock too: as who looks at a place before typing there.
+    reads_first: bool,
 }
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
@@ -159,7 +167,7 @@ fn replay(session: Session, options: Options, starter: &Starter, folder: &Path) 
         load: process::load(),
     };
     if options.mode == Mode::Simulated {
-        let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
+        let replay = options.replay(projects, &plan);
         let sides = simulated(&session, &options, &replay, &plan)?;
         return tell(session, &options, &plan, &sides);
     }
@@ -173,7 +181,7 @@ fn replay(session: Session, options: Options, starter: &Starter, folder: &Path) 
         arms.push(Measured::of(infill));
     }
     arms.push(Measured::of(editing));
-    let replay = Replay { projects, mode: options.mode, accept: options.accept, keys: plan.keys };
+    let replay = options.replay(projects, &plan);
     let busy = options.beside.then(|| starter.busy()).transpose()?;
     if options.soak {
         return soak::run(session, &replay, arms, &plan, options.json);
@@ -306,6 +314,10 @@ impl Replay {
             keys += 1;
             if self.mode == Mode::Closed {
                 round.enter(stroke.class, arm.settle(&typist.editor)?, &mut arrived);
+            } else if self.reads_first && keys == 1 {
+                arm.settle(&typist.editor)?;
+                arm.latencies();
+                pressed = arm.now();
             }
         }
         Ok(keys)

@@ -904,8 +904,8 @@ fn blanks_before_the_text() {
 #[test]
 fn what_the_model_was_not_sure_of_is_cut() {
     let (document, offset) = document("plaintext", "x = $0\n");
-    let say = |trigger, sure: &[(&str, f32)]| {
-        let mut shaper = Shaper::new(Arc::clone(&document), offset, Mode::Line, trigger);
+    let say_down_to = |least, trigger, sure: &[(&str, f32)]| {
+        let mut shaper = Shaper::new(Arc::clone(&document), offset, Mode::Line, trigger).down_to(least);
         for (piece, probability) in sure {
             if shaper.push(piece, f32::ln(*probability)) == Verdict::Stop {
                 break;
@@ -913,12 +913,18 @@ fn what_the_model_was_not_sure_of_is_cut() {
         }
         shaper.finish(End::Whole).map(|shaped| (shaped.text, shaped.confidence))
     };
+    let say = |trigger, sure: &[(&str, f32)]| say_down_to(-0.5, trigger, sure);
     let half = f32::ln(0.5);
     let pieces = [("foo", 0.5), ("(1)", 0.5), (" + bar", 0.05), ("(2)", 0.9)];
     assert_eq!(say(Trigger::Automatic, &pieces), Ok(("foo(1)".into(), half)));
     let (text, confidence) = say(Trigger::Invoked, &pieces).expect("all of it");
     assert_eq!(text, "foo(1) + bar(2)");
     assert!(confidence < half);
+    // Who wants to see less sure ones sees their pieces too.
+    for (least, expected) in [(-2.0, "foo(1)"), (-2.9, "foo(1)"), (-3.0, "foo(1) + bar(2)")] {
+        let said = say_down_to(least, Trigger::Automatic, &pieces).map(|said| said.0);
+        assert_eq!(said.as_deref(), Ok(expected), "{least}");
+    }
     // The first piece is never cut, nor blanks before it.
     assert_eq!(say(Trigger::Automatic, &[("foo()", 0.01)]).map(|said| said.0), Ok("foo()".into()));
     assert_eq!(

@@ -136,14 +136,14 @@ fn tune(
     let lab = Lab { backend, model, interrupt: &shared.interrupt, filler };
     let until = Instant::now() + options.patience.load;
     let goes_on = || !shared.cancel_load.load(Ordering::SeqCst);
-    match measure.known().or_else(|| measure.go_on(&lab, Some(until), &goes_on)) {
-        Some(threads) => {
-            fit.shape.threads = threads.single as i32;
-            fit.shape.batch_threads = threads.batch as i32;
-            None
-        }
-        None => Some(measure),
+    let known = measure.known();
+    let sure = known.filter(|known| !known.shared).map(|known| known.threads);
+    let chosen = sure.or_else(|| measure.go_on(&lab, Some(until), &goes_on));
+    if let Some(threads) = chosen.or(known.map(|known| known.threads)) {
+        fit.shape.threads = threads.single as i32;
+        fit.shape.batch_threads = threads.batch as i32;
     }
+    chosen.is_none().then_some(measure)
 }
 
 /// llama.cpp's own set-up, once for the process: it cannot be done twice, and engines come and go.

@@ -2,7 +2,8 @@
 //! that, kept in a file for the next run. What is chosen of it, `tune` knows.
 //!
 //! llama.cpp fixes the counts when a context is made, so each is measured in a small context of its own. What is asked
-//! meanwhile ends a measurement at once; it is then taken again.
+//! meanwhile ends a measurement at once; it is then taken again. What was measured while other processes wanted the
+//! processor is used for want of a better choice, and measured again in the next run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use llama_cpp_2::model::LlamaModel;
 use super::Interrupt;
 use super::context::{Context, Decoded, Rows, Shape};
 use crate::engine::slot::Token;
-use crate::engine::tune::{Known, Sample, Threads, Tuner};
+use crate::engine::tune::{Kept, Known, Sample, Threads, Tuner};
 use crate::models::gguf::Header;
 use crate::models::hardware;
 
@@ -27,6 +28,8 @@ const CELLS: u32 = 256;
 const BATCH: usize = 16;
 /// The shortest of so many times is what a token takes; the others had to share the machine.
 const TIMES: usize = 3;
+/// The share of their time that threads may wait for a processor on a machine that is theirs.
+const WAITED: f64 = 0.1;
 
 /// Finds the counts of threads for one model, now and when nothing is asked.
 pub struct Measure {
@@ -35,6 +38,8 @@ pub struct Measure {
     key: String,
     /// What measuring one count took last.
     took: Duration,
+    /// Whether others wanted the processor meanwhile.
+    shared: bool,
 }
 
 impl Measure {
@@ -48,11 +53,11 @@ impl Measure {
             env!("CARGO_PKG_VERSION")
         );
         let file = state.map(|state| state.join(NAME));
-        Self { tuner: Tuner::new(available), file, key, took: Duration::ZERO }
+        Self { tuner: Tuner::new(available), file, key, took: Duration::ZERO, shared: false }
     }
 
     /// What another run has chosen on this machine, with this model.
-    pub fn known(&self) -> Option<Threads> {
+    pub fn known(&self) -> Option<Kept> {
         let text = fs::read_to_string(self.file.as_ref()?).ok()?;
         Known::parse(&text).get(&self.key, hardware::usable_threads())
     }
@@ -70,8 +75,11 @@ impl Measure {
             if !goes_on() || until.is_some_and(|until| began + self.took > until) {
                 return None;
             }
+            let waited = hardware::waited();
             let sample = lab.sample(count, until, goes_on)?;
             self.took = began.elapsed();
+            let waited = hardware::waited().saturating_sub(waited);
+            self.shared |= waited > self.took.mul_f64(f64::from(count) * WAITED);
             tracing::debug!("{count} threads: {sample:?}");
             self.tuner.saw(sample);
         }
@@ -87,7 +95,7 @@ impl Measure {
         let folder = file.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
         let mut known = Known::parse(&fs::read_to_string(file).unwrap_or_default());
-        known.put(self.key.clone(), threads);
+        known.put(self.key.clone(), Kept { threads, shared: self.shared });
         let new = tempfile::NamedTempFile::new_in(folder)?;
         fs::write(new.path(), known.text())?;
         new.persist(file).map_err(|error| error.error)?;

@@ -25,6 +25,10 @@ use crate::engine::spell::Speller;
 use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 use crate::prompt::Prompt;
 
+/// Tokens by which the speed of reading is measured first: many enough to be read as a prompt is, and no more, for a model
+/// is not ready before.
+const FIRST_READ: usize = 16;
+
 /// Why the loop goes on.
 enum Wake {
     Work,
@@ -57,6 +61,13 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     };
     // Reads the weights into memory once, so that the first suggestion does not wait for the disk.
     let warm_up = context.decode(0, 0, &[spelling.filler], Rows::None);
+    // How much of a prompt is read while somebody waits is asked of the first one already.
+    let began = Instant::now();
+    if warm_up == Decoded::Done
+        && context.decode(0, 1, &[spelling.filler; FIRST_READ], Rows::None) == Decoded::Done
+    {
+        lock(&shared.counters).prompt_speed.add(FIRST_READ, began.elapsed().as_secs_f64());
+    }
     context.truncate(0, 0);
     if shared.cancel_load.load(Ordering::SeqCst) {
         shared.state.send_replace(ModelState::Failed(CANCELLED.into()));

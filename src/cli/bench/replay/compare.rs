@@ -1,7 +1,8 @@
 //! `codesage bench compare`: the figures by which CodeSage is held against llama.vim with llama-server, in one run.
 //!
 //! Three parts, each with both in turn but for the second: keys that wait for answers, for counters and times; the same
-//! with one core kept busy, CodeSage alone; and keys at a person's pace, for what is cancelled and what was in vain. Each
+//! with one core kept busy, CodeSage alone; and keys at a person's pace, once the text round the cursor was read, for what
+//! is cancelled and what was in vain. Each
 //! figure stands beside its goal and is printed whether it is met or not. Both show whatever
 //! they write, and neither ends where a model of random weights has its ends; what a line takes is made of what its
 //! first token and each other one took, for the lines of both are not equally long.
@@ -61,7 +62,13 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
 fn compare(session: Session, options: Options, starter: &Starter, folder: &Path) -> Result<(), Failure> {
     let Options { source, tokens, rounds, runs, keys, .. } = &options;
     let replay = |mode, keys| {
-        Ok::<_, Failure>(Replay { projects: source.projects()?, mode, accept: Accept::Never, keys })
+        Ok::<_, Failure>(Replay {
+            projects: source.projects()?,
+            mode,
+            accept: Accept::Never,
+            keys,
+            reads_first: true,
+        })
     };
     let start = |mode| source.start(&session, Arguments { mode, tokens: *tokens, shows_all: true }, folder);
     let asking = |speculates| Asking { tokens: *tokens, speculates, ends: false };
@@ -100,7 +107,7 @@ fn compare(session: Session, options: Options, starter: &Starter, folder: &Path)
     let mut output = session.output;
     if options.json {
         let object = json!({
-            "model": model, "against": found.theirs.about, "seed": source.seed, "rounds": rounds, "runs": runs,
+            "model": model, "llamaCpp": llama_cpp(), "against": found.theirs.about, "seed": source.seed, "rounds": rounds, "runs": runs,
             "keys": keys, "pressed": pressed, "maxTokens": tokens, "load": load, "figures": rows.object(),
         });
         writeln!(output, "{object:#}")?;
@@ -115,6 +122,8 @@ fn compare(session: Session, options: Options, starter: &Starter, folder: &Path)
         named(&found.theirs.about["build"]),
         found.theirs.about["arguments"].as_str().unwrap_or("started by somebody else"),
     )?;
+    writeln!(output, "codesage: {}", llama_cpp())?;
+    writeln!(output, "llama-server: {}", named(&found.theirs.about["system"]))?;
     let [before, after] = load.map(|load| load.map_or("unknown".to_owned(), |load| format!("{load:.1}")));
     writeln!(
         output,
@@ -124,4 +133,15 @@ fn compare(session: Session, options: Options, starter: &Starter, folder: &Path)
     )?;
     write!(output, "{}", rows.table())?;
     Ok(())
+}
+
+/// What this program computes with; the one that is measured is this one, if no other was named.
+#[cfg(feature = "llama")]
+fn llama_cpp() -> String {
+    crate::engine::llama::about()
+}
+
+#[cfg(not(feature = "llama"))]
+fn llama_cpp() -> String {
+    "built without llama.cpp".to_owned()
 }

@@ -156,6 +156,9 @@ fn print_side(side: &Side, output: &mut impl Write) -> Result<(), Failure> {
         let surplus = about["surplusAnswers"].as_u64().unwrap_or(0);
         writeln!(output, "{requests} requests, {answers} answers, {surplus} answers too many")?;
     }
+    if let Some(shown) = about["completion"]["shown"].as_u64() {
+        writeln!(output, "{shown} answers with a suggestion")?;
+    }
     if let Some(peak) = about["memory"]["peakBytes"].as_u64() {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let own = about["memory"]["anonymousBytes"].as_u64().unwrap_or(0);
@@ -257,6 +260,10 @@ fn ratios(sides: &[Side]) -> Vec<Ratio> {
         row("answerMs", "answer p50, ms, median of rounds", &|side| side.median(Time::Answer)),
         row("openAnswerMs", "answer p50 by the clock, ms", &|side| side.open_times().0.rank(0.5)),
         row("pauseToSuggestionMs", "pause to suggestion p50, ms", &|side| side.open_times().1.rank(0.5)),
+        row("wastedTokens", "tokens read and written in vain", &|side| {
+            let is_by_the_clock = side.open_times().0.count() > 0;
+            side.totals.0.get("wastedTokens").filter(|_| is_by_the_clock).map(|tokens| *tokens as f64)
+        }),
     ]
 }
 

@@ -114,6 +114,7 @@ impl Line for Http {
                 json!({"path": props["model_path"], "contextTokens": props["default_generation_settings"]["n_ctx"]}),
             ),
             ("build".to_owned(), props["build_info"].clone()),
+            ("system".to_owned(), json!(self.started.as_ref().and_then(|started| started.system()))),
             ("slots".to_owned(), props["total_slots"].clone()),
             ("arguments".to_owned(), json!(self.started.as_ref().map(|started| started.arguments()))),
             ("memory".to_owned(), process.map(process::memory).unwrap_or_default()),

@@ -17,6 +17,8 @@ use crate::cli::bench::replay::children::{Running, Starter};
 /// A model that is read from a slow disk takes long to load.
 const PATIENCE: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(50);
+/// It says what it was built for within milliseconds.
+const SYSTEM_PATIENCE: Duration = Duration::from_secs(10);
 /// Options that do not depend on the model.
 const OPTIONS: [&str; 6] = ["-c", "8192", "--cache-reuse", "256", "-np", "1"];
 /// Tokens of a batch, by which `/infill` also cuts its prompts.
@@ -39,6 +41,7 @@ pub struct Started {
     server: Running,
     address: Address,
     arguments: Vec<String>,
+    system: Option<String>,
 }
 
 impl Started {
@@ -68,6 +71,7 @@ impl Started {
             &port,
         ];
         let arguments: Vec<String> = OPTIONS.iter().chain(&own).map(|text| (*text).to_owned()).collect();
+        let system = system(program, starter, folder);
         let log = folder.join("llama-server.log");
         let written = File::create(&log)?;
         let mut command = Command::new(program);
@@ -75,7 +79,7 @@ impl Started {
         command.stdout(written.try_clone()?).stderr(written);
         let server = starter.start(command).map_err(|why| about(&why))?;
         let address: Address = format!("http://127.0.0.1:{port}").parse().map_err(Failure::Message)?;
-        let started = Self { server, address, arguments };
+        let started = Self { server, address, arguments, system };
         let client = Client::new(PATIENCE);
         let until = Instant::now() + PATIENCE;
         while client.get(&started.address.at("health")).is_err() {
@@ -101,5 +105,60 @@ impl Started {
     /// As it was started, but for the model.
     pub fn arguments(&self) -> String {
         self.arguments.join(" ")
+    }
+
+    /// What of the processor it was built to use, where it says so.
+    pub fn system(&self) -> Option<&str> {
+        self.system.as_deref()
+    }
+}
+
+/// What a server says of its build before it finds that there is no such model. The one that is measured is not asked:
+/// saying more would cost it time.
+fn system(program: &Path, starter: &Starter, folder: &Path) -> Option<String> {
+    let log = folder.join("llama-server-system.log");
+    let written = File::create(&log).ok()?;
+    let mut command = Command::new(program);
+    command.arg("-m").arg(folder.join("none.gguf")).args(["-lv", "4", "--host", "127.0.0.1"]);
+    command.stdout(written.try_clone().ok()?).stderr(written);
+    let server = starter.start(command).ok()?;
+    let until = Instant::now() + SYSTEM_PATIENCE;
+    loop {
+        let has_ended = server.has_ended();
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        if let Some(found) = found(&said) {
+            return Some(found);
+        }
+        if has_ended || Instant::now() > until {
+            return None;
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Of the line `system_info: n_threads = … | CPU : …`, once it is whole, what follows the threads.
+fn found(log: &str) -> Option<String> {
+    let (_, said) = log.split_once("system_info: ")?;
+    let (line, _) = said.split_once('\n')?;
+    let (_, features) = line.split_once(" | ")?;
+    Some(features.trim_end_matches([' ', '|', '\r']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_was_built_to_use() {
+        let line = "0.00 I cmn : system_info: n_threads = 2 (n_threads_batch = 2) / 2 | CPU : AVX2 = 1 | FMA = 1 | \n0.01 more";
+        for (log, expected) in [
+            (line, Some("CPU : AVX2 = 1 | FMA = 1")),
+            // Not written to its end yet.
+            (&line[..60], None),
+            ("system_info: none\n", None),
+            ("", None),
+        ] {
+            assert_eq!(found(log).as_deref(), expected, "{log}");
+        }
     }
 }

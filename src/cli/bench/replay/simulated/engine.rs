@@ -17,7 +17,7 @@ use crate::engine::slot::{ACTIONS, PLACES, Pool, Slots, Token};
 use crate::engine::stats::Window;
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelCard,
-    ModelState, Piece, Request, Steer, Stop, Usage,
+    ModelState, Piece, Request, Speed, Steer, Stop, Usage,
 };
 use crate::prompt::{Fill, Prompt};
 use crate::threads::lock;
@@ -380,7 +380,13 @@ impl Backend for SimulatedEngine {
 
     fn stats(&self) -> EngineStats {
         let counters = lock(&self.counters);
-        EngineStats { cancel_ms: counters.1.percentiles(), ..counters.0.clone() }
+        let tokens_per_second = self.speed();
+        EngineStats { cancel_ms: counters.1.percentiles(), tokens_per_second, ..counters.0.clone() }
+    }
+
+    fn speed(&self) -> Speed {
+        let per_second = |tokens: usize| tokens as f64 / cost(tokens).as_secs_f64();
+        Speed { prompt: per_second(CHUNK), generate: per_second(1) }
     }
 
     fn cancel_load(&self) {}

@@ -1,0 +1,26 @@
+//! What llama.cpp says of its own build. For measurements: two programs are only compared fairly where both compute with
+//! the same instructions.
+
+use std::ffi::{CStr, c_char};
+
+use llama_cpp_sys_2 as sys;
+
+/// The version of ggml and what of the processor it was built to use, in llama.cpp's own words.
+pub fn about() -> String {
+    // SAFETY: each returns a pointer to text that ends with a zero and lives as long as the program; the system's is
+    // written anew by each call, with the same bytes.
+    let [version, commit, system] = unsafe {
+        [text(sys::ggml_version()), text(sys::ggml_commit()), text(sys::llama_print_system_info())]
+    };
+    format!("ggml {version} ({commit}), {}", system.trim_end_matches([' ', '|']))
+}
+
+/// # Safety
+/// `pointer` is null, or leads to text that ends with a zero and is not changed meanwhile.
+unsafe fn text(pointer: *const c_char) -> String {
+    if pointer.is_null() {
+        return String::new();
+    }
+    // SAFETY: promised by the caller.
+    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
+}
