@@ -189,10 +189,19 @@ impl Layer {
         self.problems.push(Problem { origin: self.origin.clone(), line, key: None, message });
     }
 
+    /// Whether no project can have a hand in it.
+    fn is_own(&self) -> bool {
+        matches!(self.origin, Origin::User(_) | Origin::CommandLine)
+    }
+
     fn apply(&self, settings: &mut Settings, paths: &Paths) -> Vec<Problem> {
         let mut problems = self.problems.clone();
         for Entry { key, value, line } in &self.entries {
             let outcome = match Key::named(key) {
+                Some(key) if key.is_own() && !self.is_own() => Err(format!(
+                    "counts in your own settings file alone, for a project could have said it here{}",
+                    user_file().map_or_else(String::new, |file| format!(": {}", file.display()))
+                )),
                 Some(key) => key.apply(settings, value, paths),
                 None => Err(explain_unknown(key)),
             };
