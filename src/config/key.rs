@@ -230,8 +230,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "remote.enabled",
-        meaning: "ask the server of `remote.url` in place of this machine: **your code is sent there**. `remote.*` counts in \
-                  your own settings file alone",
+        meaning: "ask the server of `remote.url`: **your code is sent there**. `remote.*` counts in your own file alone",
         field: Field::Flag(|s| &mut s.remote.enabled),
     },
     Key {
@@ -260,8 +259,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "remote.apiKeyCommand",
-        meaning: "a program and its arguments that print the key, such as `[\"secret-tool\", \"lookup\", \"service\", \
-                  \"codesage\"]`, where no variable is named",
+        meaning: "a program and its arguments that print the key, where no variable is named",
         field: Field::List(|s| &mut s.remote.api_key_command),
     },
     Key {
@@ -293,12 +291,6 @@ const LATER: &[&str] = &["model.device", "model.edit.path", "model.edit.name", "
 impl Key {
     pub fn named(name: &str) -> Option<&'static Key> {
         KEYS.iter().find(|key| key.name == name)
-    }
-
-    /// Whether the person's own file alone may say it, and the command line: what an editor sends may come from a file
-    /// of the project (`.vscode/settings.json`, `.dir-locals.el`), and this sends code elsewhere, or runs a program.
-    pub fn is_own(&self) -> bool {
-        self.name.starts_with("remote.")
     }
 
     /// Sets this key, or says what was expected instead.

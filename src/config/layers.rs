@@ -158,6 +158,12 @@ fn section(value: &Value) -> &Value {
     }
 }
 
+/// Whether the person's own file alone may say it, and the command line: what an editor sends may come from a file of the
+/// project (`.vscode/settings.json`, `.dir-locals.el`), and this sends code elsewhere, or runs a program.
+fn is_own(key: &str) -> bool {
+    key.starts_with("remote.")
+}
+
 impl Layer {
     fn of(origin: Origin, value: &Value) -> Self {
         let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
@@ -198,7 +204,7 @@ impl Layer {
         let mut problems = self.problems.clone();
         for Entry { key, value, line } in &self.entries {
             let outcome = match Key::named(key) {
-                Some(key) if key.is_own() && !self.is_own() => Err(format!(
+                Some(key) if is_own(key.name) && !self.is_own() => Err(format!(
                     "counts in your own settings file alone, for a project could have said it here{}",
                     user_file().map_or_else(String::new, |file| format!(": {}", file.display()))
                 )),

@@ -68,7 +68,7 @@ async fn once(server: &Arc<Server>, writing: &mut Writing) -> Result<Stop, Troub
         let mut call = server.put(question.path, question.body.to_string(), known.secret.as_ref())?;
         let head = server.head(&mut call, &about, server.patience.first(lane)).await?;
         if head.status == 200 {
-            let name = format!("{} at {}", known.profile.model, server.address.host());
+            let name = format!("{} at {}", known.profile.name(), server.address.host());
             writing.begins(name, question.opening);
             return hear(server, writing, call, &head, &about).await;
         }

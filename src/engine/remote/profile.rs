@@ -116,6 +116,15 @@ impl Profile {
         self
     }
 
+    /// For a person: llama-server goes by the whole path of a file.
+    pub fn name(&self) -> &str {
+        let name = match self.program {
+            Program::LlamaServer => self.model.rsplit(['/', '\\']).next().unwrap_or_default(),
+            Program::Vllm | Program::Ollama | Program::Other => &self.model,
+        };
+        name.strip_suffix(".gguf").unwrap_or(name)
+    }
+
     /// Whether an answer goes on where a message of the assistant ends.
     pub fn continues(&self) -> bool {
         self.program != Program::Other
@@ -198,6 +207,19 @@ mod tests {
         check(list("x", &[]), None, Err("has no model; load one there, or name one in `remote.model`"));
         check(json!({}), None, Err("does not list its models"));
         check(json!({ "data": [7] }), None, Err("lists a model without a name"));
+    }
+
+    #[test]
+    fn a_model_has_a_name_for_people() {
+        for (owner, model, name) in [
+            ("llamacpp", "/models/qwen-1.5b-q8_0.gguf", "qwen-1.5b-q8_0"),
+            ("llamacpp", "C:\\models\\a.gguf", "a"),
+            ("llamacpp", "alias", "alias"),
+            ("vllm", "Qwen/Qwen2.5-Coder-7B", "Qwen/Qwen2.5-Coder-7B"),
+            ("library", "qwen2.5-coder:7b", "qwen2.5-coder:7b"),
+        ] {
+            assert_eq!(Profile::new(&list(owner, &[model]), None).unwrap().name(), name);
+        }
     }
 
     #[test]

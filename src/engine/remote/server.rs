@@ -121,7 +121,7 @@ impl Server {
                     known.profile = Some(profile.clone());
                     known.is_stale = false;
                 }
-                self.count(|stats| stats.model.clone_from(&profile.model));
+                self.count(|stats| profile.name().clone_into(&mut stats.model));
                 profile
             }
         };

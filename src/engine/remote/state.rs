@@ -99,7 +99,7 @@ impl States {
 
     fn card(&self, role: Role, profile: Option<&Profile>, local: &ModelState) -> ModelCard {
         let host = self.server.as_ref().map_or("", |server| server.address.host());
-        let model = profile.map(|profile| profile.model.as_str()).or(self.wanted.as_deref());
+        let model = profile.map(Profile::name).or(self.wanted.as_deref());
         let said = profile.map_or(CONTEXT, |profile| profile.context);
         let context = self.context_tokens.map_or(said, |set| set.min(said));
         let local = match local {
