@@ -32,7 +32,7 @@ use crate::completion::Reason;
 use crate::completion::policy::Trigger;
 use crate::config::Settings;
 use crate::context::recent::Recent;
-use crate::engine::{Backend, ModelState, Usage};
+use crate::engine::{Backend, ModelState, Role, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
 use crate::threads::lock;
 use permission::Permission;
@@ -84,6 +84,8 @@ pub struct Answer {
     /// `OkCache`, `OkRunning` or `OkNew` where something is shown, else the same as the error.
     pub reason: Reason,
     pub usage: Usage,
+    /// Who wrote it, where there is more than one who may; none for what was kept.
+    pub model: Option<String>,
 }
 
 /// Text to show at a place.
@@ -146,6 +148,11 @@ impl Assistant {
         self.backend.watch().borrow().clone()
     }
 
+    /// The same of the model that edits.
+    pub fn edit_model(&self) -> ModelState {
+        self.backend.watch_for(Role::Edit).borrow().clone()
+    }
+
     /// The open document, as it stands.
     pub fn snapshot(&self, uri: &Url) -> Option<Arc<Document>> {
         self.store.snapshot(uri)
@@ -188,7 +195,9 @@ impl Assistant {
     /// The `codesage/stats` object.
     pub fn stats(&self) -> Stats {
         let unseen = lock(&self.places).unseen();
-        stats::Stats::new(&self.model(), &lock(&self.ledger), unseen, self.backend.stats())
+        let remote = self.backend.remote().map(|stats| stats.borrow().clone());
+        let stats = stats::Stats::new(&self.model(), &lock(&self.ledger), unseen, self.backend.stats());
+        Stats { remote, ..stats }
     }
 
     /// The last records, newest first: what `codesage.why` returns.

@@ -28,8 +28,9 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{CommandLine, Layers, Origin, Part, Settings};
+use crate::config::{CommandLine, Layers, Origin, Part, RemoteSettings, Settings};
 use crate::edit::guard::Guard;
+use crate::engine::remote::{self, Remote};
 use crate::engine::{Backend, ModelCard, ModelState};
 use crate::log;
 use crate::models::discover::Surroundings;
@@ -222,8 +223,37 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
     settings
 }
 
-/// Starts the model that the settings name; returns at once. The only place where an engine is made.
+/// Starts the model that the settings name, and stands the server before it that they name, if any; returns at once.
+/// With the next one the only place where an engine is made.
 fn backend(settings: &Settings) -> Arc<dyn Backend> {
+    let local = local_backend(settings);
+    match remote_options(&settings.remote) {
+        Some(options) => Remote::start(options).before(local),
+        None => local,
+    }
+}
+
+/// The server of the settings; none where it is not switched on.
+fn remote_options(settings: &RemoteSettings) -> Option<remote::Options> {
+    let key = match &settings.api_key_env {
+        Some(name) => remote::Key::Environment(name.clone()),
+        None if settings.api_key_command.is_empty() => remote::Key::None,
+        None => remote::Key::Command(settings.api_key_command.clone()),
+    };
+    settings.enabled.then(|| remote::Options {
+        // Where there is none, the server says so.
+        url: settings.url.clone().unwrap_or_default(),
+        model: settings.model.clone(),
+        key,
+        when: settings.when,
+        allow_http: settings.allow_http,
+        context_tokens: settings.context_tokens,
+        patience: remote::Patience::default(),
+    })
+}
+
+/// Starts the model of this machine; returns at once. What is measured is that.
+fn local_backend(settings: &Settings) -> Arc<dyn Backend> {
     match model_file(settings) {
         Ok(file) => engine(settings, file),
         Err(why) => Arc::new(no_model::NoModel::because(why)),

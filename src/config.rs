@@ -15,6 +15,7 @@ pub mod problem;
 use std::path::PathBuf;
 
 use crate::completion::policy::Multiline;
+use crate::engine::remote::When;
 pub use layers::{CommandLine, Layers};
 pub use part::{Part, Parts};
 pub use problem::{Origin, Problem};
@@ -28,6 +29,7 @@ pub struct Settings {
     pub edits: EditSettings,
     pub sampling: SamplingSettings,
     pub actions: ActionSettings,
+    pub remote: RemoteSettings,
     pub log: LogSettings,
     /// What is switched off, by the command line alone.
     pub parts: Parts,
@@ -159,6 +161,24 @@ pub struct ActionSettings {
     pub dir: PathBuf,
 }
 
+/// A server that answers in place of this machine. The person's own file alone says it: a project must not choose where
+/// its code goes, and what an editor sends may be a project's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteSettings {
+    /// Off: no socket is ever opened.
+    pub enabled: bool,
+    pub url: Option<String>,
+    /// As the server calls it; none: the first that it lists.
+    pub model: Option<String>,
+    pub when: When,
+    /// The variable that holds the key.
+    pub api_key_env: Option<String>,
+    /// A program, with its arguments, that prints the key; counts where no variable is named.
+    pub api_key_command: Vec<String>,
+    pub allow_http: bool,
+    pub context_tokens: Option<u32>,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogSettings {
     /// An `EnvFilter` directive.
@@ -200,6 +220,7 @@ impl Default for Settings {
                 stop: Vec::new(),
             },
             actions: ActionSettings { dir: ".codesage/actions".into() },
+            remote: RemoteSettings::default(),
             log: LogSettings { level: "info".into(), file: None },
             parts: Parts::default(),
             root: None,

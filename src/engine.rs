@@ -6,6 +6,7 @@ pub mod heal;
 pub mod late;
 #[cfg(feature = "llama")]
 pub mod llama;
+pub mod remote;
 pub mod sample;
 pub mod schedule;
 pub mod scripted;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use crate::engine::remote::RemoteStats;
 use crate::engine::sample::Sampling;
 use crate::prompt::Prompt;
 use crate::threads::lock;
@@ -39,6 +41,18 @@ pub trait Backend: Send + Sync {
 
     /// The model's state, and a way to wait for its changes.
     fn watch(&self) -> watch::Receiver<ModelState>;
+
+    /// The same of the model for one kind of question, where there is more than one. [`watch`](Self::watch) is that of
+    /// suggestions.
+    fn watch_for(&self, _role: Role) -> watch::Receiver<ModelState> {
+        self.watch()
+    }
+
+    /// What is known of a server that answers in place of this machine, and a way to wait for its changes; none where
+    /// the person has named none.
+    fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
+        None
+    }
 
     fn stats(&self) -> EngineStats;
 
@@ -56,6 +70,15 @@ pub trait Backend: Send + Sync {
     /// The place of this prompt has a newer one: what is held for it may be the next to be given up. Nothing is
     /// evaluated for it.
     fn retire(&self, _prompt: Prompt) {}
+}
+
+/// What a model is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Suggestions.
+    Fill,
+    /// Edits and explanations.
+    Edit,
 }
 
 /// What a model is doing.
@@ -195,6 +218,9 @@ pub enum EngineError {
     PromptTooLong { prompt: usize, answer: usize, context: usize },
     #[error("llama.cpp: {0}")]
     Decode(String),
+    /// A sentence that says what is wrong with the server that the person named, and what to do.
+    #[error("{0}")]
+    Remote(String),
 }
 
 /// How much of its prompt a model has read, tokens; what it had read before counts.
@@ -211,7 +237,11 @@ pub struct Generation {
     cancel: CancelOnDrop,
     reading: watch::Receiver<Reading>,
     steer: Arc<Steer>,
+    by: AnsweredBy,
 }
+
+/// The name of who answers, once that is known; for ever empty where there is one model, whose card has it.
+pub type AnsweredBy = Arc<OnceLock<String>>;
 
 /// What becomes known of a request while it is worked on. A backend that cannot turn back from what it has begun
 /// takes no notice: whoever steers looks at what comes.
@@ -271,7 +301,13 @@ impl Drop for CancelOnDrop {
 impl Generation {
     /// One of a backend that does not say how it gets on with the prompt.
     pub fn new(events: mpsc::UnboundedReceiver<Event>, cancel: CancelOnDrop) -> Self {
-        Self { events, cancel, reading: watch::channel(Reading::default()).1, steer: Arc::default() }
+        Self {
+            events,
+            cancel,
+            reading: watch::channel(Reading::default()).1,
+            steer: Arc::default(),
+            by: AnsweredBy::default(),
+        }
     }
 
     /// One that can be asked how much is read.
@@ -282,6 +318,16 @@ impl Generation {
     /// With the other end of what a backend reads while it works.
     pub fn steered(self, steer: Arc<Steer>) -> Self {
         Self { steer, ..self }
+    }
+
+    /// With the name of who answers, which may be known later.
+    pub fn answered_by(self, by: AnsweredBy) -> Self {
+        Self { by, ..self }
+    }
+
+    /// Who answers.
+    pub fn by(&self) -> AnsweredBy {
+        self.by.clone()
     }
 
     /// The stream, what cancels it when dropped, and what steers it: for an owner that holds them apart.

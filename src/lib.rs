@@ -17,6 +17,7 @@
 //! | [`config`] | what the user set, from every place where it can be written |
 //! | [`engine`] | the model edge: one seam, behind which a model runs |
 //! | [`models`] | model files: checked, known, found, fetched, and the one in the binary |
+//! | [`net`] | addresses near and far, and whom to believe |
 //! | [`threads`] | locks that outlive a panic, and work that must not hold up the runtime |
 //! | [`completion`] | when to offer and what to show of it |
 //! | [`prompt`] | what to say to a model, not how |
@@ -39,8 +40,9 @@
 //!   llama.cpp's, and only it holds `unsafe`. The engine never sees a document; the
 //!   core never sees a token.
 //! - **Standard output is the wire.** Not one byte that is not protocol reaches it, whatever C code prints. The
-//!   server opens no socket; `bench replay --against` speaks to a server of this machine that somebody named, and
-//!   `models pull` fetches a file that somebody named.
+//!   server opens no socket, unless the person's own settings name a server for their model (`engine::remote`);
+//!   `bench replay --against` speaks to a server of this machine that somebody named, and `models pull` fetches a file
+//!   that somebody named.
 
 pub mod assist;
 pub mod cli;
@@ -53,6 +55,7 @@ pub mod eval;
 pub mod log;
 pub mod lsp;
 pub mod models;
+pub mod net;
 pub mod prompt;
 pub mod syntax;
 pub mod text;

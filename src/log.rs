@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
+use tracing::Metadata;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -37,7 +39,8 @@ pub fn start(settings: &LogSettings) -> io::Result<()> {
     if LOG.set(log).is_ok() {
         let lines = fmt::layer().with_writer(|| Sink).with_ansi(false);
         // Fails where a test has installed its own, which then stands.
-        let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+        let _ =
+            tracing_subscriber::registry().with(filter).with(filter_fn(is_no_wire)).with(lines).try_init();
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     }
     apply(settings)
@@ -68,6 +71,11 @@ fn open(path: &Path) -> io::Result<File> {
         return Err(io::Error::other("not a file"));
     }
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// NB: at `trace` the HTTP client logs every byte that it sends, and with them the key of a server.
+fn is_no_wire(line: &Metadata) -> bool {
+    !line.target().starts_with("ureq_proto")
 }
 
 fn filter(settings: &LogSettings) -> EnvFilter {

@@ -26,6 +26,7 @@ pub mod legible;
 pub mod message;
 pub mod model_progress;
 pub mod progress;
+pub mod remote_news;
 pub mod server;
 pub mod session;
 pub mod settings;

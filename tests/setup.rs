@@ -155,7 +155,7 @@ fn a_machine_it_cannot_help_is_told_what_to_install() {
 }
 
 /// What the tests of editors drive.
-const EDITORS: &[&str] = &["python3", "nvim", "emacs", "luacheck"];
+const EDITORS: &[&str] = &["python3", "nvim", "emacs", "strace", "luacheck"];
 const ELISP: &[&str] = &[
     "usr/share/emacs/site-lisp/elpa-src/eglot-1.9/eglot.el",
     "usr/share/emacs/site-lisp/elpa-src/lsp-mode-8.0.0/lsp-mode.el",
@@ -190,7 +190,8 @@ fn editors_are_installed_as_far_as_they_can_be_had() {
     machine.command("apt-get", "case $* in *emacs-nox) exit 100 ;; esac");
     let output = machine.run_for(&["editors"]);
     assert!(output.status.success(), "{output:?}");
-    let packages = ["python3-venv", "neovim", "vim", "emacs-nox", "elpa-eglot", "elpa-lsp-mode", "lua-check"];
+    let packages =
+        ["python3-venv", "neovim", "vim", "emacs-nox", "elpa-eglot", "elpa-lsp-mode", "strace", "lua-check"];
     let install = |package: &str| format!("apt-get install -q -y --no-install-recommends {package}");
     let expected: Vec<String> =
         ["apt-get update -q".to_owned()].into_iter().chain(packages.map(install)).collect();

@@ -272,8 +272,11 @@ fn the_edges_keep_to_themselves() {
     // Source text leaves the process nowhere else, and there only for a server that runs on the same machine.
     let network = ["ureq", "TcpStream", "TcpListener", "UdpSocket", "UnixStream", "UnixListener"];
     hold(
-        "Only `bench replay --against` and `models pull` open a connection.",
-        lines_with(outside(&["src/cli/bench/replay/infill", "src/models/fetch"]), &network),
+        "Only `bench replay --against`, `models pull` and the server that a person names open a connection.",
+        lines_with(
+            outside(&["src/cli/bench/replay/infill", "src/models/fetch", "src/engine/remote", "src/net"]),
+            &network,
+        ),
     );
     hold(
         "Only `models pull` fetches: no server, no other command does.",

@@ -31,9 +31,10 @@ use crate::assist::recipes::Recipe;
 use crate::edit::Action;
 use crate::edit::guard::{Guard, Refusal};
 use crate::engine::sample::Sampling;
-use crate::engine::{Reading, Usage};
+use crate::engine::{ModelState, Reading, Role, Usage};
 use crate::text::Document;
 use crate::threads::{Broken, lock, off_the_runtime};
+use ask::Asked;
 pub(super) use menu::Cookbook;
 use plan::{Next, Plan};
 use regions::Answers;
@@ -83,6 +84,8 @@ pub enum Progress {
         /// What was written since the last report, as it came from the model; empty where that is nothing.
         piece: String,
     },
+    /// Who answers, where there is more than one who may; said before the first of what they write.
+    By(String),
     /// A first answer could not be used; the model is told why and tries once more.
     Again(String),
 }
@@ -98,6 +101,8 @@ pub struct Acted {
     /// What a review found.
     pub findings: Vec<Finding>,
     pub usage: Usage,
+    /// Who answered last, where there is more than one who may.
+    pub model: Option<String>,
     pub milliseconds: u64,
 }
 
@@ -188,6 +193,7 @@ impl Assistant {
             repairs: Vec::new(),
             findings: Vec::new(),
             usage: Usage::default(),
+            model: None,
             milliseconds: 0,
         };
         let entry = Entry::open(self, &acted.id, &job, &self.rules_at(&job.uri));
@@ -214,6 +220,7 @@ impl Assistant {
         report: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Outcome, Refusal> {
         report(Progress::Reading(Reading::default()));
+        self.introduced().await;
         let (this, asked) = (self.clone(), job.clone());
         let plan = Arc::new(off_the_runtime(move || this.plan(&asked)).await??);
         let Some(first) = self.attempt(&job, &plan, acted, report).await? else {
@@ -238,6 +245,15 @@ impl Assistant {
         second.map_or(Ok(Outcome::Cancelled), |second| end(second, acted))
     }
 
+    /// A server that was named is asked first what it is, once; until then nobody knows how much it reads.
+    async fn introduced(&self) {
+        if self.backend.remote().is_some() {
+            let is_known = |state: &ModelState| !matches!(state, ModelState::Loading { .. });
+            // The backend is gone: the question will say so.
+            let _ = self.backend.watch_for(Role::Edit).wait_for(is_known).await;
+        }
+    }
+
     /// Asks, and looks at the answer; nothing when it was cancelled by the engine.
     async fn attempt(
         self: &Arc<Self>,
@@ -246,8 +262,9 @@ impl Assistant {
         acted: &mut Acted,
         report: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Option<Attempt>, Refusal> {
-        let (written, usage) = self.ask(plan, job, report).await?;
+        let Asked { written, usage, model } = self.ask(plan, job, report).await?;
         add(&mut acted.usage, usage);
+        acted.model = model;
         let Some(written) = written else { return Ok(None) };
         let (this, job, plan) = (self.clone(), job.clone(), plan.clone());
         Ok(Some(off_the_runtime(move || this.settle(&job, &plan, &written)).await?))
@@ -265,8 +282,9 @@ impl Assistant {
         for index in std::mem::take(&mut answers.wanted) {
             let (this, asked, regions) = (self.clone(), job.clone(), answers.regions.clone());
             let plan = off_the_runtime(move || this.plan_one(&asked, &regions, index)).await??;
-            let (written, usage) = self.ask(&plan, job, report).await?;
+            let Asked { written, usage, model } = self.ask(&plan, job, report).await?;
             add(&mut acted.usage, usage);
+            acted.model = model;
             let Some(written) = written else { return Ok(None) };
             answers.put(index, &plan, &written)?;
         }

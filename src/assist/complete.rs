@@ -30,6 +30,7 @@ struct Found {
     shaped: Shaped,
     reason: Reason,
     usage: Usage,
+    model: Option<String>,
     /// Where it is kept.
     origin: Option<Origin>,
 }
@@ -137,7 +138,8 @@ impl Assistant {
         if let Some(origin) = found.origin {
             self.saw(&ask.uri, origin);
         }
-        let answer = Answer { outcome: Ok(suggestion), reason: found.reason, usage: found.usage };
+        let Found { reason, usage, model, .. } = found;
+        let answer = Answer { outcome: Ok(suggestion), reason, usage, model };
         (answer, found.origin.map(|origin| (found.shaped, origin)))
     }
 
@@ -164,7 +166,8 @@ impl Assistant {
         let mut listener = match off_the_runtime(move || this.prepare(&question, &ours)).await?? {
             Prepared::Cached(shaped, origin) => {
                 let (usage, origin) = (Usage::default(), Some(origin));
-                return Ok(Attempt::Found(Found { shaped, reason: Reason::OkCache, usage, origin }));
+                let reason = Reason::OkCache;
+                return Ok(Attempt::Found(Found { shaped, reason, usage, model: None, origin }));
             }
             Prepared::Join(listener) => listener,
             Prepared::Ask(ready) => self.start(ask, turn, *ready, rules)?,
@@ -263,7 +266,7 @@ impl Assistant {
             return missed(Reason::DropConfidence);
         }
         let reason = if has_joined { Reason::OkRunning } else { Reason::OkNew };
-        Ok(Attempt::Found(Found { shaped, reason, usage, origin }))
+        Ok(Attempt::Found(Found { shaped, reason, usage, model: made.model.clone(), origin }))
     }
 
     /// A suggestion is shown.
@@ -286,7 +289,7 @@ impl Assistant {
                 }
                 Reason::BudgetPrompt
             }
-            EngineError::Stopped | EngineError::Decode(_) => {
+            EngineError::Stopped | EngineError::Decode(_) | EngineError::Remote(_) => {
                 tracing::warn!("no suggestion: {error}");
                 Reason::EngineFailed
             }
@@ -301,7 +304,8 @@ impl Assistant {
 
 impl Answer {
     fn none(missed: Missed) -> Self {
-        Self { outcome: Err(missed.reason), reason: missed.reason, usage: missed.usage }
+        let Missed { reason, usage } = missed;
+        Self { outcome: Err(reason), reason, usage, model: None }
     }
 }
 
@@ -359,6 +363,7 @@ impl Drop for Entry<'_> {
             detail: answer.reason.meaning(),
             usage: answer.usage,
             ms: self.began.elapsed().as_secs_f64() * 1000.0,
+            model: answer.model,
             confidence: answer.outcome.as_ref().ok().map(|suggestion| suggestion.confidence),
             text: answer.outcome.ok().map(|suggestion| suggestion.text),
         };

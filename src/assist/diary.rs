@@ -101,7 +101,7 @@ pub struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     pub fn open(assistant: &'a Assistant, id: &str, job: &Job, rules: &Rules) -> Self {
-        let model = match assistant.model() {
+        let model = match assistant.edit_model() {
             ModelState::Ready(card) => card.name.clone(),
             _ => String::new(),
         };
@@ -131,6 +131,9 @@ impl<'a> Entry<'a> {
     pub fn close(mut self, acted: &Acted) {
         let Some(mut record) = self.record.take() else { return };
         record.tokens = acted.usage.generated_tokens.into();
+        if let Some(model) = &acted.model {
+            record.model.clone_from(model);
+        }
         let (proposal, outcome) = match &acted.outcome {
             Came::Apply(proposal) => (Some(proposal), None),
             Came::Preview(proposal, guard, _) => {

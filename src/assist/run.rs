@@ -23,7 +23,7 @@ use crate::completion::cache::{Origin, Part};
 use crate::completion::policy::{Mode, Trigger};
 use crate::completion::shape::{End, Shaped, Shaper, Verdict};
 use crate::completion::spot::Spot;
-use crate::engine::{CancelOnDrop, Event, Generation, Piece, Steer, Stop, StopRule, Usage};
+use crate::engine::{AnsweredBy, CancelOnDrop, Event, Generation, Piece, Steer, Stop, StopRule, Usage};
 use crate::text::{Document, Edit};
 use crate::threads::{lock, off_the_runtime};
 
@@ -67,6 +67,8 @@ pub struct Made {
     pub document: Arc<Document>,
     pub offset: usize,
     pub usage: Usage,
+    /// Who wrote it, where there is more than one who may.
+    pub model: Option<String>,
     /// Where it is kept.
     pub origin: Option<Origin>,
     pub is_ahead: bool,
@@ -164,6 +166,7 @@ impl Start {
 
     /// Sets out: the text is made until it ends or `Run` is dropped. Inside the runtime.
     pub fn run(self, generation: Generation, assistant: Weak<Assistant>, uri: Url) -> Run {
+        let by = generation.by();
         let (events, cancel, steer) = generation.into_parts();
         let (done, outcome) = watch::channel(None);
         let is_ahead = self.purpose.behind.is_some();
@@ -173,6 +176,7 @@ impl Start {
             document: self.purpose.document.clone(),
             offset: self.purpose.offset,
             is_ahead,
+            by,
             assistant,
             uri,
         };
@@ -252,6 +256,7 @@ struct Driver {
     document: Arc<Document>,
     offset: usize,
     is_ahead: bool,
+    by: AnsweredBy,
     /// NB: weak: a session that is over ends its texts, and not the other way round.
     assistant: Weak<Assistant>,
     uri: Url,
@@ -364,7 +369,8 @@ impl Driver {
             return self.missed(reason, usage);
         };
         let (document, offset) = (self.document.clone(), self.offset);
-        Ok(Arc::new(Made { shaped, document, offset, usage, origin, is_ahead: self.is_ahead }))
+        let (model, is_ahead) = (self.by.get().cloned(), self.is_ahead);
+        Ok(Arc::new(Made { shaped, document, offset, usage, model, origin, is_ahead }))
     }
 
     /// Nothing came of it: the document has none any more, and what was made is counted.

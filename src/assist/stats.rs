@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use crate::completion::Reason;
+use crate::engine::remote::RemoteStats;
 use crate::engine::stats::{Percentiles, Window};
 use crate::engine::{EngineStats, ModelState, Usage};
 use crate::models::hardware;
@@ -20,6 +21,9 @@ pub struct Stats {
     pub completion: CompletionStats,
     pub edit: EditStats,
     pub engine: EngineStats,
+    /// Of a server that answers in place of this machine; none where the person has named none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteStats>,
     pub memory: MemoryStats,
 }
 
@@ -103,6 +107,9 @@ pub struct Record {
     pub usage: Usage,
     /// From request to answer.
     pub ms: f64,
+    /// Who wrote it, where there is more than one who may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -253,7 +260,7 @@ impl Stats {
         };
         let mut completion = ledger.completion();
         completion.wasted_tokens += unseen;
-        Self { model, completion, edit: ledger.edit.clone(), engine, memory }
+        Self { model, completion, edit: ledger.edit.clone(), engine, remote: None, memory }
     }
 }
 
@@ -271,6 +278,7 @@ mod tests {
             detail: reason.meaning(),
             usage: Usage::default(),
             ms: 1.0,
+            model: None,
             text: None,
             confidence: None,
         }

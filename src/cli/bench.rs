@@ -95,7 +95,7 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
         return print(session.output, &figures, options.json);
     }
     let started = Instant::now();
-    let backend = super::backend(&session.settings);
+    let backend = super::local_backend(&session.settings);
     let measured = runtime.block_on(async {
         let card = super::ready(&backend).await?;
         let loading = started.elapsed();

@@ -93,7 +93,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
 }
 
 fn print(mut output: impl Write, answer: Answer, ms: f64, as_json: bool) -> Result<(), Failure> {
-    let Answer { outcome, reason, usage } = answer;
+    let Answer { outcome, reason, usage, model } = answer;
     if as_json {
         let suggestion = outcome.as_ref().ok();
         let object = json!({
@@ -104,6 +104,7 @@ fn print(mut output: impl Write, answer: Answer, ms: f64, as_json: bool) -> Resu
             "message": outcome.as_ref().err().map(|reason| reason.meaning()),
             "ms": (ms * 10.0).round() / 10.0,
             "usage": usage,
+            "model": model,
         });
         writeln!(output, "{object:#}")?;
     }
@@ -151,6 +152,7 @@ mod tests {
                 outcome: Err(Reason::GenEmpty),
                 reason: Reason::GenEmpty,
                 usage: Default::default(),
+                model: None,
             };
             let mut output = Vec::new();
             let failure = print(&mut output, answer, 1.0, as_json).unwrap_err();

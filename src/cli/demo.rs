@@ -57,7 +57,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let mut painter = Painter::new(output, terminal, options.colour);
 
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::local_backend(&settings);
     let assistant = Assistant::new(backend.clone(), settings, Vec::new());
     let started = Instant::now();
     let card = runtime.block_on(super::ready(&backend))?;

@@ -66,7 +66,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let holes = cut::holes(&projects, &kinds, &languages, options.holes, options.seed);
     let settings = run::settings(session.settings);
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::local_backend(&settings);
     let is_watched = std::io::stderr().is_terminal();
     let wipe = || {
         if is_watched {

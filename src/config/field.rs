@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Settings;
+use crate::engine::remote::address::Address;
 
 /// What a setting takes, and where it goes.
 pub enum Field {
@@ -25,6 +26,8 @@ pub enum Field {
     File(&'static str, fn(&mut Settings) -> &mut Option<PathBuf>),
     /// A name without a path in it, and the word that stands for none.
     Name(&'static str, fn(&mut Settings) -> &mut Option<String>),
+    /// The address of a server, and the word that stands for none.
+    Server(&'static str, fn(&mut Settings) -> &mut Option<String>),
     /// A folder below each workspace folder, or one with its whole path.
     Folder(fn(&mut Settings) -> &mut PathBuf),
     Filter(fn(&mut Settings) -> &mut String),
@@ -66,6 +69,13 @@ impl Field {
                 let text = value.as_str().filter(|text| is_name(text)).ok_or_else(wrong)?;
                 *at(settings) = Some(text.to_owned());
             }
+            Field::Server(none, _) if value == none => self.reset(settings),
+            Field::Server(_, at) => {
+                let text = value.as_str().ok_or_else(wrong)?;
+                // Whether it may be on the internet is another setting, which may come later.
+                Address::new(text, true)?;
+                *at(settings) = Some(text.to_owned());
+            }
             Field::Folder(at) => {
                 let text = value.as_str().filter(|text| !text.is_empty()).ok_or_else(wrong)?;
                 *at(settings) = paths.folder(text)?;
@@ -89,7 +99,7 @@ impl Field {
         match self {
             Field::AutoCount(_, at) => *at(settings) = None,
             Field::File(_, at) => *at(settings) = None,
-            Field::Name(_, at) => *at(settings) = None,
+            Field::Name(_, at) | Field::Server(_, at) => *at(settings) = None,
             _ => {}
         }
     }
@@ -104,7 +114,9 @@ impl Field {
             Field::Number(_, at) => json!(at(settings).to_string().parse::<f64>().unwrap_or_default()),
             Field::Choice { names, get, .. } => json!(names.get(get(settings))),
             Field::File(none, at) => at(settings).as_ref().map_or(json!(none), |path| json!(path)),
-            Field::Name(none, at) => at(settings).as_ref().map_or(json!(none), |name| json!(name)),
+            Field::Name(none, at) | Field::Server(none, at) => {
+                at(settings).as_ref().map_or(json!(none), |name| json!(name))
+            }
             Field::Folder(at) => json!(at(settings)),
             Field::Filter(at) => json!(at(settings)),
             Field::List(at) => json!(at(settings)),
@@ -127,7 +139,7 @@ impl Field {
             }
             Field::Choice { names, .. } => json!({"enum": names}),
             Field::File(..) | Field::Filter(_) => json!({"type": "string"}),
-            Field::Name(..) => json!({"type": "string", "minLength": 1}),
+            Field::Name(..) | Field::Server(..) => json!({"type": "string", "minLength": 1}),
             Field::Folder(_) => json!({"type": "string", "minLength": 1}),
             Field::List(_) => json!({"type": "array", "items": {"type": "string", "minLength": 1}}),
         }
@@ -233,6 +245,7 @@ impl fmt::Display for Field {
             }
             Field::File(none, _) => write!(f, "`\"{none}\"` or a path"),
             Field::Name(none, _) => write!(f, "`\"{none}\"` or a name"),
+            Field::Server(none, _) => write!(f, "`\"{none}\"` or an address"),
             Field::Folder(_) => f.write_str("a path"),
             Field::Filter(_) => f.write_str("a log level"),
             Field::List(_) => f.write_str("a list of strings, none empty"),

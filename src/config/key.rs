@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::completion::policy::Multiline;
 use crate::config::field::{Field, Paths};
 use crate::config::{Confirm, EditFormat, KvCache, Menu, Settings};
+use crate::engine::remote::When;
 
 /// One setting.
 pub struct Key {
@@ -23,6 +24,7 @@ const MENU: [Menu; 3] = [Menu::Auto, Menu::On, Menu::Off];
 const FORMAT: [EditFormat; 4] =
     [EditFormat::Auto, EditFormat::Region, EditFormat::Regions, EditFormat::Files];
 const KV_CACHE: [KvCache; 2] = [KvCache::Memory, KvCache::Disk];
+const WHEN: [When; 2] = [When::Edits, When::All];
 const CONFIRM: [Confirm; 3] = [Confirm::Auto, Confirm::Always, Confirm::Never];
 
 /// All settings of this version, as the README lists them.
@@ -227,6 +229,50 @@ pub static KEYS: &[Key] = &[
         field: Field::Folder(|s| &mut s.actions.dir),
     },
     Key {
+        name: "remote.enabled",
+        meaning: "ask the server of `remote.url`: **your code is sent there**. `remote.*` counts in your own file alone",
+        field: Field::Flag(|s| &mut s.remote.enabled),
+    },
+    Key {
+        name: "remote.url",
+        meaning: "a server that speaks OpenAI's protocol: llama-server, vLLM, Ollama, LM Studio, a cloud",
+        field: Field::Server("none", |s| &mut s.remote.url),
+    },
+    Key {
+        name: "remote.model",
+        meaning: "which of its models; `first` is the first that it lists",
+        field: Field::Name("first", |s| &mut s.remote.model),
+    },
+    Key {
+        name: "remote.when",
+        meaning: "what it is asked for: `edits` and explanations, or `all`, suggestions too",
+        field: Field::Choice {
+            names: &["edits", "all"],
+            get: |s| s.remote.when as usize,
+            set: |s, choice| s.remote.when = WHEN[choice],
+        },
+    },
+    Key {
+        name: "remote.apiKeyEnv",
+        meaning: "the environment variable that holds the key, where the server wants one",
+        field: Field::Name("none", |s| &mut s.remote.api_key_env),
+    },
+    Key {
+        name: "remote.apiKeyCommand",
+        meaning: "a program and its arguments that print the key, where no variable is named",
+        field: Field::List(|s| &mut s.remote.api_key_command),
+    },
+    Key {
+        name: "remote.allowHttp",
+        meaning: "send code over `http` to the internet too, where anybody on the way can read it",
+        field: Field::Flag(|s| &mut s.remote.allow_http),
+    },
+    Key {
+        name: "remote.contextTokens",
+        meaning: "tokens that question and answer may take together there; `auto`: as the server says, else 8192",
+        field: Field::AutoCount(1024..=1_048_576, |s| &mut s.remote.context_tokens),
+    },
+    Key {
         name: "log.level",
         meaning: "`off`, `error`, `warn`, `info`, `debug`, `trace`, or `target=level` pairs; source text appears \
                   only at `trace`",
@@ -240,8 +286,7 @@ pub static KEYS: &[Key] = &[
 ];
 
 /// Names that later versions will know: not unknown, but without effect today, which is said.
-const LATER: &[&str] =
-    &["model.device", "model.edit.path", "model.edit.name", "completion.alternatives", "remote"];
+const LATER: &[&str] = &["model.device", "model.edit.path", "model.edit.name", "completion.alternatives"];
 
 impl Key {
     pub fn named(name: &str) -> Option<&'static Key> {

@@ -158,6 +158,12 @@ fn section(value: &Value) -> &Value {
     }
 }
 
+/// Whether the person's own file alone may say it, and the command line: what an editor sends may come from a file of the
+/// project (`.vscode/settings.json`, `.dir-locals.el`), and this sends code elsewhere, or runs a program.
+fn is_own(key: &str) -> bool {
+    key.starts_with("remote.")
+}
+
 impl Layer {
     fn of(origin: Origin, value: &Value) -> Self {
         let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
@@ -189,10 +195,19 @@ impl Layer {
         self.problems.push(Problem { origin: self.origin.clone(), line, key: None, message });
     }
 
+    /// Whether no project can have a hand in it.
+    fn is_own(&self) -> bool {
+        matches!(self.origin, Origin::User(_) | Origin::CommandLine)
+    }
+
     fn apply(&self, settings: &mut Settings, paths: &Paths) -> Vec<Problem> {
         let mut problems = self.problems.clone();
         for Entry { key, value, line } in &self.entries {
             let outcome = match Key::named(key) {
+                Some(key) if is_own(key.name) && !self.is_own() => Err(format!(
+                    "counts in your own settings file alone, for a project could have said it here{}",
+                    user_file().map_or_else(String::new, |file| format!(": {}", file.display()))
+                )),
                 Some(key) => key.apply(settings, value, paths),
                 None => Err(explain_unknown(key)),
             };

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::watch;
 
-use crate::engine::{Backend, EngineError, EngineStats, Generation, ModelState, Request};
+use crate::engine::remote::RemoteStats;
+use crate::engine::{Backend, EngineError, EngineStats, Generation, ModelState, Request, Role};
 use crate::prompt::Prompt;
 
 /// See the module.
@@ -55,6 +56,14 @@ impl Backend for LateBackend {
 
     fn watch(&self) -> watch::Receiver<ModelState> {
         self.state.subscribe()
+    }
+
+    fn watch_for(&self, role: Role) -> watch::Receiver<ModelState> {
+        self.inner.get().map_or_else(|| self.watch(), |inner| inner.watch_for(role))
+    }
+
+    fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
+        self.inner.get()?.remote()
     }
 
     fn stats(&self) -> EngineStats {

@@ -177,6 +177,8 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum StatusKind {
     Normal,
+    /// It works, and not as the person has set it up.
+    Warning,
     Error,
     Inactive,
 }

@@ -57,7 +57,7 @@ fn begin(session: &Session) -> Option<Progress> {
     let backend = session.assistant.backend().clone();
     let cancel = Box::new(move || backend.cancel_load());
     let creates = session.flags.work_done_progress;
-    let begin = Begin { title: "Loading the model", given: None, creates, percentage: Some(0) };
+    let begin = Begin { title: "Loading the model".into(), given: None, creates, percentage: Some(0) };
     session.outbox.begin_progress(begin, cancel)
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The client is asked for a progress beside the work, which does not wait for it. Does *not* know what progresses.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,7 +28,7 @@ const CREATE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How a progress begins.
 pub struct Begin {
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// The one that the client gave with its request.
     pub given: Option<NumberOrString>,
     /// Whether the client can be asked for one (`window.workDoneProgress`).
@@ -138,7 +139,7 @@ impl Shown {
         if *stage == Stage::Asked {
             *stage = Stage::Begun;
             self.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
-                title: begin.title.into(),
+                title: begin.title.clone().into_owned(),
                 cancellable: Some(true),
                 message: None,
                 percentage: begin.percentage,

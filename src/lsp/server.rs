@@ -29,7 +29,7 @@ use crate::lsp::ext::{
 use crate::lsp::session::Session;
 use crate::lsp::{
     Launch, code_action, code_lens, completion_menu, convert, execute_command, inline_completion,
-    model_progress, settings, status,
+    model_progress, remote_news, settings, status,
 };
 use crate::threads::{lock, off_the_runtime};
 
@@ -134,6 +134,7 @@ impl LanguageServer for Server {
             self.backend.become_backend(launch(&session.assistant.settings()));
             tokio::spawn(model_progress::follow(session.clone()));
             tokio::spawn(status::follow(session.clone()));
+            tokio::spawn(remote_news::follow(session.clone()));
         }
     }
 

@@ -6,7 +6,11 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+use tokio::sync::watch::error::RecvError;
+
 use crate::engine::ModelState;
+use crate::engine::remote::{RemoteStats, When};
 use crate::lsp::ext::{Status, StatusKind};
 use crate::lsp::model_progress::percentage;
 use crate::lsp::progress::REPORT_EVERY;
@@ -15,7 +19,8 @@ use crate::lsp::session::Session;
 /// As it is now.
 pub fn of(session: &Session) -> Status {
     let actions = *session.actions.running.count().borrow();
-    status(&session.assistant.model(), actions)
+    let remote = session.assistant.backend().remote().map(|stats| stats.borrow().clone());
+    status(&session.assistant.model(), remote.as_ref(), actions)
 }
 
 /// Tells each change until the session ends, to a client that wants to be told.
@@ -23,12 +28,14 @@ pub async fn follow(session: Arc<Session>) {
     let Some(method) = session.flags.told_of_status else { return };
     let mut states = session.assistant.backend().watch();
     let mut actions = session.actions.running.count();
+    let mut remote = session.assistant.backend().remote();
     let outbox = session.outbox.clone();
     // The session is let go, for this task must not keep it alive.
     drop(session);
     let mut told = None;
     loop {
-        let now = status(&states.borrow_and_update(), *actions.borrow_and_update());
+        let server = remote.as_mut().map(|stats| stats.borrow_and_update().clone());
+        let now = status(&states.borrow_and_update(), server.as_ref(), *actions.borrow_and_update());
         if told.as_ref() != Some(&now) {
             outbox.notify_as(method, &now);
             told = Some(now);
@@ -38,6 +45,7 @@ pub async fn follow(session: Arc<Session>) {
         let changed = tokio::select! {
             changed = states.changed() => changed,
             changed = actions.changed() => changed,
+            changed = heard(remote.as_mut()) => changed,
         };
         if changed.is_err() {
             return;
@@ -45,13 +53,37 @@ pub async fn follow(session: Arc<Session>) {
     }
 }
 
-fn status(model: &ModelState, actions: usize) -> Status {
+/// Of a model that suggests, and of a server where there is one.
+fn ready(name: &str, remote: Option<&RemoteStats>) -> (StatusKind, String) {
+    match remote {
+        Some(RemoteStats { problem: Some(problem), .. }) => {
+            (StatusKind::Warning, format!("{problem}; {name} answers"))
+        }
+        Some(remote) if remote.when == When::Edits => {
+            (StatusKind::Normal, format!("{name}; edits by {}", remote.name()))
+        }
+        Some(_) | None => (StatusKind::Normal, name.to_owned()),
+    }
+}
+
+/// News of a server; none come where there is none.
+async fn heard(remote: Option<&mut watch::Receiver<RemoteStats>>) -> Result<(), RecvError> {
+    match remote {
+        Some(stats) => stats.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn status(model: &ModelState, remote: Option<&RemoteStats>, actions: usize) -> Status {
     let (kind, busy, message) = match model {
         ModelState::Unloaded => (StatusKind::Inactive, false, "no model is configured".into()),
         ModelState::Loading { fraction } => {
             (StatusKind::Normal, true, format!("loading the model: {} %", percentage(*fraction)))
         }
-        ModelState::Ready(card) => (StatusKind::Normal, actions > 0, card.name.clone()),
+        ModelState::Ready(card) => {
+            let (kind, message) = ready(&card.name, remote);
+            (kind, actions > 0, message)
+        }
         ModelState::Failed(why) => (StatusKind::Error, false, why.clone()),
     };
     Status { kind, busy, message }
@@ -62,6 +94,22 @@ mod tests {
     use super::*;
     use crate::engine::Backend;
     use crate::engine::scripted::ScriptedBackend;
+
+    #[test]
+    fn a_server_is_named_and_its_trouble_told() {
+        let ready = ScriptedBackend::default().watch().borrow().clone();
+        let well = RemoteStats { server: "gpu:8000".into(), model: "qwen".into(), ..RemoteStats::default() };
+        let all = RemoteStats { when: When::All, ..well.clone() };
+        let ill = RemoteStats { problem: Some("gpu:8000 is not running".into()), ..well.clone() };
+        for (remote, kind, message) in [
+            (well, StatusKind::Normal, "scripted; edits by qwen at gpu:8000"),
+            (all, StatusKind::Normal, "scripted"),
+            (ill, StatusKind::Warning, "gpu:8000 is not running; scripted answers"),
+        ] {
+            let expected = Status { kind, busy: false, message: message.into() };
+            assert_eq!(status(&ready, Some(&remote), 0), expected);
+        }
+    }
 
     #[test]
     fn a_state_has_a_kind_and_a_sentence() {
@@ -82,7 +130,7 @@ mod tests {
         ];
         for (model, actions, kind, busy, message) in cases {
             let expected = Status { kind, busy, message: message.into() };
-            assert_eq!(status(&model, actions), expected);
+            assert_eq!(status(&model, None, actions), expected);
         }
     }
 }

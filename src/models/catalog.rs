@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::models::gguf::{FimTokens, Header, Vocabulary};
 pub use model::{
-    Bytes, Model, Role, Score, Shape, Source, bits, differences, markdown, named, nearest, recognise,
+    Bytes, Model, Role, Score, Shape, Source, bits, called, differences, markdown, named, nearest, recognise,
 };
 
 /// Where the parts of a fill-in-the-middle prompt stand.
@@ -113,6 +113,11 @@ static FILE: LazyLock<File> = LazyLock::new(|| {
 /// All families, in the order in which they are tried.
 pub fn families() -> &'static [Family] {
     &FILE.family
+}
+
+/// The family of this id.
+pub fn family_named(id: &str) -> Option<&'static Family> {
+    families().iter().find(|family| family.id == id)
 }
 
 /// The models worth having, as the catalogue lists them.

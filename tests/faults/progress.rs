@@ -116,7 +116,7 @@ async fn a_silence_is_told_too() {
                 let (said, read) = match one {
                     Progress::Writing { tokens, piece, .. } => (tokens, piece),
                     Progress::Reading(_) => (0, String::new()),
-                    other @ Progress::Again(_) => panic!("{other:?}"),
+                    other @ (Progress::By(_) | Progress::Again(_)) => panic!("{other:?}"),
                 };
                 told.push((began.elapsed().as_millis() as u64, said, read));
             })

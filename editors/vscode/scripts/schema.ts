@@ -18,6 +18,9 @@ export interface Group {
 /** Names a file of this machine, so that a workspace must not set it. */
 const OF_THE_MACHINE = ["model.path", "log.file"];
 
+/** Counts in the person's own file alone: what an editor says of it may come with a project. */
+const OF_THE_FILE = ["remote"];
+
 /** The settings of the extension itself. */
 const OWN: Group = {
   title: "Extension",
@@ -34,7 +37,8 @@ const OWN: Group = {
 
 /** One group for each of the schema's sections, after the extension's own. */
 export function configuration(schema: Schema): Group[] {
-  const groups = Object.entries(schema.properties ?? {}).map(([section, inner]) => {
+  const sections = Object.entries(schema.properties ?? {}).filter(([name]) => !OF_THE_FILE.includes(name));
+  const groups = sections.map(([section, inner]) => {
     const properties = leaves(inner, section).map(([key, leaf]): [string, Schema] => [
       `codesage.${key}`,
       setting(key, leaf),

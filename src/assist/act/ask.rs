@@ -30,6 +30,15 @@ pub struct Written {
     pub stop: markers::Stop,
 }
 
+/// What became of a question.
+pub struct Asked {
+    /// None: it was cancelled by the engine.
+    pub written: Option<Written>,
+    pub usage: Usage,
+    /// Who answered, where there is more than one who may.
+    pub model: Option<String>,
+}
+
 /// The answer as it grows, shared by the engine's thread and the task that waits.
 struct Watch {
     text: String,
@@ -62,13 +71,13 @@ impl Watch {
 }
 
 impl Assistant {
-    /// The answer, or nothing when it was cancelled by the engine.
+    /// Asks once.
     pub(super) async fn ask(
         &self,
         plan: &Plan,
         job: &Job,
         report: &mut (impl FnMut(Progress) + Send),
-    ) -> Result<(Option<Written>, Usage), Refusal> {
+    ) -> Result<Asked, Refusal> {
         let is_prose = plan.brings == Yield::Prose;
         let parser = (!is_prose).then(|| {
             let mut parser = Parser::opened(plan.form.tier(), plan.markers.clone());
@@ -97,6 +106,8 @@ impl Assistant {
             told: None,
         };
         let mut generation = self.backend.generate(request);
+        let by = generation.by();
+        let asked = |written, usage| Ok(Asked { written, usage, model: by.get().cloned() });
         let (mut tokens, mut first) = (0, None);
         let mut silence = tokio::time::interval_at(Instant::now() + SILENCE, SILENCE);
         silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,11 +125,14 @@ impl Assistant {
             };
             match event {
                 Some(Event::Piece(piece)) => {
+                    if let (None, Some(name)) = (first, by.get()) {
+                        report(Progress::By(name.clone()));
+                    }
                     tokens += piece.tokens;
                     report(writing(tokens, *first.get_or_insert_with(Instant::now), &watch, piece.text));
                     silence.reset();
                 }
-                Some(Event::End { stop: Stop::Cancelled, usage }) => return Ok((None, usage)),
+                Some(Event::End { stop: Stop::Cancelled, usage }) => return asked(None, usage),
                 Some(Event::End { stop, usage }) => {
                     let Watch { mut text, cut, .. } = std::mem::replace(&mut *lock(&watch), Watch::over());
                     let stop = match (stop, cut) {
@@ -127,7 +141,7 @@ impl Assistant {
                         (Stop::StopRule, None) => markers::Stop::Marker,
                     };
                     text.truncate(cut.unwrap_or(text.len()));
-                    return Ok((Some(Written { text, stop }), usage));
+                    return asked(Some(Written { text, stop }), usage);
                 }
                 Some(Event::Failed(error)) => return Err(failure(&error)),
                 None => return Err(failure(&EngineError::Stopped)),

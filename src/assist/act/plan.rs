@@ -148,7 +148,7 @@ impl Assistant {
             };
             return Err(Refusal::new(Guard::Outside, format!("This file is not shown to a model: {why}.")));
         }
-        let card = match self.model() {
+        let card = match self.edit_model() {
             ModelState::Ready(card) => card,
             ModelState::Unloaded => return Err(no_model("No model is loaded; set `model.path`.")),
             ModelState::Loading { .. } => {

@@ -102,7 +102,7 @@ impl Place {
                     meanwhile(&self.assistant);
                 }
             }
-            Progress::Reading(_) => {}
+            Progress::Reading(_) | Progress::By(_) => {}
         };
         let acted = self.assistant.act(job, report).await;
         Told::of(acted, again)

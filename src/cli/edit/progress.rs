@@ -60,6 +60,7 @@ impl<W: Write> Ticker<W> {
                     self.draw(&format!("{tokens} tokens, {per_second:.0}/s  {line}"));
                 }
             }
+            Progress::By(name) => self.put(&format!("\r\x1b[Kcodesage: {} answers\n", harmless(name))),
             Progress::Again(why) => self.put(&format!("\r\x1b[Kcodesage: once more: {}\n", harmless(why))),
         }
     }

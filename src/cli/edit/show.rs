@@ -66,6 +66,7 @@ pub fn object(ending: &Ending, acted: Option<&Acted>) -> Value {
         "files": proposal.map(files).unwrap_or_default(),
         "repairs": acted.map(|acted| acted.repairs.as_slice()).unwrap_or_default(),
         "stats": acted.map(|acted| &acted.usage),
+        "model": acted.and_then(|acted| acted.model.as_deref()),
         "ms": acted.map(|acted| acted.milliseconds),
     })
 }

@@ -6,7 +6,8 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
-use crate::config::Confirm;
+use crate::config::{Confirm, RemoteSettings};
+use crate::engine::remote::When;
 
 /// What is changed by `text` as the user's file, and the problems.
 fn check_file(text: &str, expected: Expect) {
@@ -119,7 +120,7 @@ completion.menu = { on = true }
 context = 3
 context2.x = 1
 log.level = "verbose"
-remote.url = "http://localhost"
+remote.url = "localhost"
 model.device = 1
 sampling.temperature = 2.5
 sampling.mirostat = 3
@@ -142,7 +143,7 @@ actions.folder = "x"
             ! DIR/config.toml:11: `context`: expected a table of settings here
             ! DIR/config.toml:12: `context2.x`: unknown key; the README lists what can be set
             ! DIR/config.toml:13: `log.level`: expected a log level, found "verbose"
-            ! DIR/config.toml:14: `remote.url`: not in this version yet
+            ! DIR/config.toml:14: `remote.url`: relative URL without a base; write it as `https://example.org/v1` or `http://127.0.0.1:8080`
             ! DIR/config.toml:15: `model.device`: not in this version yet
             ! DIR/config.toml:16: `sampling.temperature`: expected a number from 0 to 2, found 2.5
             ! DIR/config.toml:17: `sampling.mirostat`: expected a whole number from 0 to 2, found 3
@@ -381,5 +382,54 @@ proptest::proptest! {
         let (entries, _) = read::flatten_toml(&text);
         let layer = Layer { origin: Origin::Editor, entries, problems: vec![] };
         layer.apply(&mut Settings::default(), &Paths { base: Path::new("/"), fence: Some(Path::new("/")) });
+    }
+}
+
+/// Where code goes is the person's to say, in a file that no project has a hand in.
+#[test]
+fn a_server_is_named_in_the_own_file_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let user = directory.path().join("config.toml");
+    fs::write(
+        &user,
+        "remote = { enabled = true, url = 'http://10.0.0.7:8000', apiKeyEnv = 'MY_KEY', when = 'all' }",
+    )
+    .unwrap();
+    let theirs = json!({"remote": {
+        "enabled": true, "url": "https://elsewhere.example", "apiKeyCommand": ["sh", "-c", "x"], "allowHttp": true,
+    }});
+    fs::write(
+        directory.path().join("codesage.toml"),
+        "remote = { enabled = true, url = 'https://elsewhere.example', apiKeyCommand = ['sh'], allowHttp = true }",
+    )
+    .unwrap();
+    let check = |layers: &Layers, expected: &RemoteSettings| {
+        let (settings, problems) = layers.resolve();
+        assert_eq!(&settings.remote, expected);
+        assert_eq!(problems.len(), 12, "{problems:#?}");
+        for problem in problems {
+            let is_told = problem.message.starts_with("counts in your own settings file alone");
+            assert!(
+                problem.key.as_deref().is_some_and(|key| key.starts_with("remote.")) && is_told,
+                "{problem}"
+            );
+        }
+    };
+    for has_own in [true, false] {
+        let mut layers = Layers::new(Some(user.clone()));
+        if has_own {
+            layers.read_user();
+        }
+        layers.read_workspace(directory.path());
+        layers.set_initialization(&theirs);
+        layers.set_editor(&theirs);
+        let own = RemoteSettings {
+            enabled: true,
+            url: Some("http://10.0.0.7:8000".into()),
+            api_key_env: Some("MY_KEY".into()),
+            when: When::All,
+            ..RemoteSettings::default()
+        };
+        check(&layers, &if has_own { own } else { RemoteSettings::default() });
     }
 }

@@ -50,11 +50,14 @@ pub struct File {
     pub removed: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Stats {
     #[serde(flatten)]
     pub usage: Usage,
     pub milliseconds: u64,
+    /// Who answered, where there is more than one who may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Reply {
@@ -92,7 +95,8 @@ impl Reply {
     }
 
     pub fn with_stats(self, acted: &Acted) -> Self {
-        Self { stats: Stats { usage: acted.usage, milliseconds: acted.milliseconds }, ..self }
+        let Acted { usage, milliseconds, model, .. } = acted;
+        Self { stats: Stats { usage: *usage, milliseconds: *milliseconds, model: model.clone() }, ..self }
     }
 
     /// The last word of a progress.

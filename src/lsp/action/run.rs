@@ -9,7 +9,7 @@ use serde_json::Value;
 use tower_lsp::jsonrpc::Error;
 use tower_lsp::lsp_types::NumberOrString;
 
-use crate::assist::act::{Acted, Job};
+use crate::assist::act::{Acted, Job, Progress as Told};
 use crate::edit::guard::Refusal;
 use crate::edit::{Action, Yield};
 use crate::lsp::action::arguments::{self, Arguments};
@@ -88,8 +88,11 @@ async fn perform(
 fn progress(session: &Session, id: &str, action: Action, given: Option<NumberOrString>) -> Option<Progress> {
     let (running, id) = (session.actions.running.clone(), id.to_owned());
     let cancel = Box::new(move || _ = running.cancel(Some(&id)));
-    let begin =
-        Begin { title: title(action), given, creates: session.flags.work_done_progress, percentage: None };
+    let title = match server(session) {
+        Some(server) => format!("{} by {server}", title(action)).into(),
+        None => title(action).into(),
+    };
+    let begin = Begin { title, given, creates: session.flags.work_done_progress, percentage: None };
     session.outbox.begin_progress(begin, cancel)
 }
 
@@ -127,12 +130,25 @@ async fn act(
     let kind = if edits { StreamKind::Edit } else { StreamKind::Text };
     let mut stream = Stream::new(session, id, kind);
     let (uri, text) = (job.uri.clone(), job.document.rope().clone());
+    let (promised, mut prefix) = (server(session), String::new());
     let report = |told| {
         stream.take(&told);
-        say(tell::line(&told));
+        match &told {
+            // The title says it already, unless another one answers.
+            Told::By(name) if promised.is_none() || promised.as_ref() == Some(name) => {}
+            Told::By(name) => prefix = format!("{name}: "),
+            told => say(format!("{prefix}{}", tell::line(told))),
+        }
     };
     let acted = session.assistant.act_as(id.to_owned(), job, report).await;
     Ok(Done { acted, uri, text })
+}
+
+/// Who edits, where that is a server that the person named and not this machine.
+fn server(session: &Session) -> Option<String> {
+    let stats = session.assistant.backend().remote()?;
+    let stats = stats.borrow();
+    stats.is_well().then(|| stats.name())
 }
 
 /// What a progress is called.

@@ -38,6 +38,7 @@ pub fn line(progress: &Progress) -> String {
             let separator = if shown.is_empty() { "" } else { " · " };
             format!("{tokens} tokens, {speed}/s{separator}{shown}")
         }
+        Progress::By(name) => name.clone(),
         Progress::Again(why) => format!("once more: {}", why.lines().next().unwrap_or_default()),
     }
 }

@@ -212,11 +212,14 @@ pub fn nearest(name: &str) -> Vec<&'static str> {
 
 /// Which model of the catalogue a file holds: by what it calls itself, else by what it is called.
 pub fn recognise(header: &Header, called: &str) -> Option<&'static Model> {
-    [&header.name, &header.basename, called].into_iter().filter(|name| !name.is_empty()).find_map(called_so)
+    [&header.name, &header.basename, called]
+        .into_iter()
+        .filter(|name| !name.is_empty())
+        .find_map(self::called)
 }
 
 /// The model whose name stands in `name`, the longest such.
-fn called_so(name: &str) -> Option<&'static Model> {
+pub fn called(name: &str) -> Option<&'static Model> {
     let (text, instructed) = (plain(name), is_instructed(name));
     models()
         .iter()

@@ -7,11 +7,12 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use ureq::http::{HeaderMap, Response};
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body};
-use url::{Host, Url};
+use url::Url;
 
 use super::Trouble;
+use crate::net::{certificates, is_this_machine};
 
 /// Of a server's redirections.
 const MOST_REDIRECTS: u32 = 8;
@@ -44,7 +45,7 @@ pub(super) struct Answer {
 impl Client {
     pub fn new(url: &Url, silence: Duration, token: Option<&str>) -> Self {
         let mut config = Agent::config_builder();
-        if is_here(url) {
+        if is_this_machine(url) {
             config = config.proxy(None);
         }
         let config = config
@@ -141,16 +142,6 @@ impl Client {
     }
 }
 
-/// A server of this machine is on no proxy's side.
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// Bytes; nobody publishes an empty file, and some servers say 0 where they do not know.
 fn length(response: &Response<Body>) -> Option<u64> {
     header(response.headers(), "content-length")?.parse().ok().filter(|&length| length > 0)
@@ -210,20 +201,4 @@ pub(super) fn explained_io(error: &io::Error) -> String {
     let is_silence =
         matches!(inner, Some(ureq::Error::Timeout(_))) || error.kind() == io::ErrorKind::TimedOut;
     if is_silence { "the server fell silent".to_owned() } else { format!("the connection was cut ({error})") }
-}
-
-/// Whom to believe.
-fn certificates() -> RootCerts {
-    let file = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty());
-    let Some(pem) = file.and_then(|file| std::fs::read(file).ok()) else {
-        return RootCerts::WebPki;
-    };
-    let items = ureq::tls::parse_pem(&pem);
-    let certificates: Vec<_> = items
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&certificates) }
 }

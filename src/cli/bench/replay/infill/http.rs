@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
-use url::{Host, Url};
+use url::Url;
+
+use crate::net::is_this_machine;
 
 /// Bytes of an answer at most.
 const LARGEST: u64 = 16 << 20;
@@ -26,13 +28,7 @@ impl std::str::FromStr for Address {
         if url.scheme() != "http" {
             return Err("llama-server is spoken to by http".to_owned());
         }
-        let is_here = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if !is_here {
+        if !is_this_machine(&url) {
             return Err("the server must run on this machine: source text is sent to it".to_owned());
         }
         let path = url.path().trim_end_matches('/').trim_end_matches("/infill").to_owned() + "/";
