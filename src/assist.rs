@@ -12,12 +12,13 @@ mod diary;
 mod freeze;
 pub mod journal;
 mod kept;
-mod permission;
+pub mod permission;
 mod place;
 mod prepare;
 mod reach;
 pub mod recipes;
 mod run;
+pub mod sent;
 pub mod stats;
 mod warm;
 
@@ -55,6 +56,8 @@ pub struct Assistant {
     diary: diary::Diary,
     /// What people wrote down. Its lock is held while files are read: never taken on the transport task.
     cookbook: Mutex<act::Cookbook>,
+    /// The newest prompt that went to the model.
+    sent: Mutex<Option<sent::Sent>>,
     next_id: AtomicU64,
 }
 
@@ -114,6 +117,7 @@ impl Assistant {
             kept: kept::Kept::default(),
             diary: diary::Diary::default(),
             cookbook: Mutex::default(),
+            sent: Mutex::default(),
             next_id: AtomicU64::new(1),
         })
     }
@@ -138,6 +142,8 @@ impl Assistant {
             *rules = Arc::new(change(&rules));
         }
         lock(&self.places).forget_anchors();
+        // It may hold what may be shown no more.
+        *lock(&self.sent) = None;
     }
 
     pub fn backend(&self) -> &Arc<dyn Backend> {
@@ -180,6 +186,7 @@ impl Assistant {
         self.stop_reading(uri);
         lock(&self.places).close(uri);
         lock(&self.recent).forget(uri);
+        lock(&self.sent).take_if(|sent| sent.uri == *uri);
     }
 
     /// The person took the suggestion with this id.

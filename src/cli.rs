@@ -10,6 +10,7 @@ mod complete;
 mod config;
 mod count;
 mod demo;
+mod doctor;
 mod edit;
 mod eval;
 mod interrupt;
@@ -97,6 +98,8 @@ enum Command {
     /// Look after settings
     #[command(subcommand)]
     Config(config::Config),
+    /// Tell what is in order here, what is not, and what mends it; exit code 1 if there is a problem
+    Doctor(doctor::Options),
 }
 
 /// The log of a subcommand, unless asked for: the person looks at what is printed. What the engine could not do is the
@@ -153,7 +156,8 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
     if let Err(error) = log::start(&settings.log) {
         warn(format_args!("codesage: log.file: {error}\n"));
     }
-    if !matches!(command, Command::Config(_)) {
+    // These tell them themselves.
+    if !matches!(command, Command::Config(_) | Command::Doctor(_)) {
         for problem in problems {
             warn(format_args!("codesage: {problem}\n"));
         }
@@ -170,6 +174,7 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         Command::Journal(options) => journal::run(session, options),
         Command::Models(models) => models::run(session, models),
         Command::Config(config) => config::run(session, config),
+        Command::Doctor(options) => doctor::run(session, options),
     };
     let (code, message) = outcome.map_or_else(Failure::end, |()| (0, String::new()));
     if !message.is_empty() {
@@ -352,6 +357,7 @@ mod tests {
             "codesage complete a.rs:1:1 --json",
             "codesage journal --json --limit 3",
             "codesage --log-level debug bench engine --json",
+            "codesage doctor --json",
         ] {
             assert!(Arguments::try_parse_from(line.split(' ')).is_ok(), "{line}");
         }

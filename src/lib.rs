@@ -12,6 +12,7 @@
 //! | [`cli`] | one file a subcommand; above it stands only `main.rs`, which sets the process up |
 //! | [`eval`] | what a model is worth: holes and small edits, through everything below
 //! | [`lsp`] | the protocol edge: frames, order, capabilities, conversion |
+//! | [`doctor`] | what is in order on this machine, what is not, and what mends it |
 //! | [`assist`] | what the user asked for, start to finish |
 //! | [`log`] | the log, and where it goes |
 //! | [`config`] | what the user set, from every place where it can be written |
@@ -49,6 +50,7 @@ pub mod cli;
 pub mod completion;
 pub mod config;
 pub mod context;
+pub mod doctor;
 pub mod edit;
 pub mod engine;
 pub mod eval;

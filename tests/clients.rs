@@ -142,6 +142,7 @@ async fn the_capabilities_of_the_server() {
               "codesage.custom",
               "codesage.didAccept",
               "codesage.discardPreview",
+              "codesage.doctor",
               "codesage.document",
               "codesage.edit",
               "codesage.explain",
@@ -150,6 +151,7 @@ async fn the_capabilities_of_the_server() {
               "codesage.reload",
               "codesage.review",
               "codesage.run",
+              "codesage.showContext",
               "codesage.snooze",
               "codesage.stats",
               "codesage.toggle",
@@ -183,6 +185,11 @@ async fn the_capabilities_of_the_server() {
             }
           },
           "workspace": {
+            "textDocumentContent": {
+              "schemes": [
+                "codesage"
+              ]
+            },
             "workspaceFolders": {
               "changeNotifications": true,
               "supported": true

@@ -1524,6 +1524,20 @@ LIMIT of them, or 20."
              (if (stringp (plist-get record :text)) (format "%S" (plist-get record :text)) "")))))
 
 ;;;###autoload
+(defun codesage-context ()
+  "Show what the model would be shown at point, and what it was shown last."
+  (interactive)
+  (let* ((source (codesage--here))
+         (place (with-current-buffer source
+                  (let ((connection (codesage--connection)))
+                    (and connection (buffer-file-name)
+                         (list :textDocument (codesage--document)
+                               :position (codesage--to-position connection (point))))))))
+    (codesage--ask-server "showContext" place
+                          (lambda (context)
+                            (codesage--answer (or (plist-get context :markdown) "") nil source)))))
+
+;;;###autoload
 (defun codesage-toggle (&optional language)
   "Switch suggestions off and on.
 With a prefix argument LANGUAGE, those of this buffer's language only."
@@ -1836,7 +1850,7 @@ Lsp-mode starts it again then, and does not ask."
                      ("i" . codesage-edit) ("c" . codesage-custom)
                      ("a" . codesage-apply) ("x" . codesage-discard) ("u" . codesage-undo)
                      ("k" . codesage-cancel)
-                     ("n" . codesage-next) ("w" . codesage-why) ("s" . codesage-stats) ("o" . codesage-toggle)
+                     ("n" . codesage-next) ("w" . codesage-why) ("p" . codesage-context) ("s" . codesage-stats) ("o" . codesage-toggle)
                      ("z" . codesage-snooze) ("l" . codesage-reload) ("R" . codesage-restart)
                      ("?" . codesage-doctor) ("m" . codesage-menu)))
       (define-key map key command))
@@ -1865,6 +1879,7 @@ Lsp-mode starts it again then, and does not ask."
    ["Suggestions"
     ("n" "ask for one" codesage-next)
     ("w" "why" codesage-why)
+    ("p" "what the model sees" codesage-context)
     ("o" "on and off" codesage-toggle)
     ("z" "snooze" codesage-snooze)]
    ["Server"
@@ -1929,6 +1944,37 @@ Nil where none comes within ten seconds."
                       (list 'bad "the server offers no ghost text" "build a newer one: `make install'"))))
             (codesage--check-model connection))))))
 
+(defun codesage--check-report (connection)
+  "Findings of the doctor: those of the program.
+They are asked of the server at CONNECTION, else of the program itself."
+  (let ((report (if connection
+                    (codesage--wait connection "workspace/executeCommand"
+                                    (list :command "codesage.doctor" :arguments (vector codesage--nothing)))
+                  (codesage--report-of-program))))
+    (if (not (plist-get report :findings))
+        (list (list 'note "the program's own doctor says nothing; `make install' builds a newer one"))
+      (mapcar (lambda (finding)
+                (let ((fix (plist-get (plist-get finding :fix) :text))
+                      (file (plist-get finding :file))
+                      (line (plist-get finding :line)))
+                  (append (list (pcase (plist-get finding :severity) ("problem" 'bad) ("note" 'note) (_ 'good))
+                                (concat (if file (format "%s%s: " file (if line (format ":%d" line) "")) "")
+                                        (plist-get finding :message)))
+                          (and fix (list fix)))))
+              (append (plist-get report :findings) nil)))))
+
+(defun codesage--report-of-program ()
+  "What `codesage doctor --json' prints, or nil.
+It loads the model and measures it, which takes some seconds."
+  (let ((path (executable-find (codesage--program))))
+    (when path
+      (with-temp-buffer
+        ;; Its exit code says whether there is a problem.
+        (call-process path nil '(t nil) nil "doctor" "--json")
+        (goto-char (point-min))
+        (ignore-errors
+          (json-parse-buffer :object-type 'plist :null-object nil :false-object :json-false))))))
+
 (defun codesage--check-model (connection)
   "Findings of the doctor: the model behind CONNECTION."
   (let* ((stats (codesage--wait connection "codesage/stats" codesage--nothing))
@@ -1970,7 +2016,8 @@ Nil where none comes within ten seconds."
       (let ((findings (append (list (list 'good (format "GNU Emacs %s" emacs-version)))
                               (codesage--check-program)
                               (codesage--check-connection)
-                              (codesage--check-ghost-text))))
+                              (codesage--check-ghost-text)
+                              (codesage--check-report (codesage--connection)))))
         (codesage--answer
          (mapconcat (pcase-lambda (`(,kind ,text . ,mends))
                       (concat (pcase kind ('good "ok    ") ('note "      ") (_ "WRONG ")) text "\n"

@@ -13,7 +13,8 @@ use crate::assist::ahead::Shown;
 use crate::assist::place::{Asker, Place, Turn};
 use crate::assist::prepare::{Prepared, Question, Ready, is_doubtful};
 use crate::assist::run::{Listener, Made, Purpose, Start};
-use crate::assist::stats::Record;
+use crate::assist::sent::Sent;
+use crate::assist::stats::{Positions, Record};
 use crate::assist::{Answer, Ask, Assistant, Rules, Suggestion};
 use crate::completion::Reason;
 use crate::completion::cache::Origin;
@@ -105,7 +106,9 @@ impl Assistant {
         lock(&self.ledger).requested();
         let answer = Answer::none(reason.into());
         let (id, uri, began) = (self.new_id(), uri.to_string(), Instant::now());
-        drop(Entry { assistant: self, id, uri, version: 0, offset: 0, began, answer: Some(answer.clone()) });
+        let (version, offset, positions) = (0, 0, None);
+        let answered = Some(answer.clone());
+        drop(Entry { assistant: self, id, uri, version, offset, positions, began, answer: answered });
         answer
     }
 
@@ -222,6 +225,7 @@ impl Assistant {
             types_through: rules.settings.parts.has(Part::TypeThrough),
         };
         let start = Start::new(purpose, ready.shaper);
+        self.sends(Sent::fill(ask, &ready.prompt, start.echo()));
         let generation = self.backend.generate(Request {
             prompt: Prompt::Fill(ready.prompt),
             lane: Lane::Completion,
@@ -333,6 +337,7 @@ struct Entry<'a> {
     uri: String,
     version: i32,
     offset: usize,
+    positions: Option<Positions>,
     began: Instant,
     answer: Option<Answer>,
 }
@@ -345,6 +350,7 @@ impl<'a> Entry<'a> {
             uri: ask.uri.to_string(),
             version: ask.document.version(),
             offset: ask.offset,
+            positions: Some(Positions::new(ask.document.rope(), ask.offset)),
             began: Instant::now(),
             answer: None,
         }
@@ -359,6 +365,7 @@ impl Drop for Entry<'_> {
             uri: std::mem::take(&mut self.uri),
             version: self.version,
             offset: self.offset,
+            positions: self.positions,
             code: answer.reason.code(),
             detail: answer.reason.meaning(),
             usage: answer.usage,

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use ignore::Match;
+use ignore::gitignore::{Gitignore, GitignoreBuilder, Glob};
 use url::Url;
 
 use crate::completion::Reason;
@@ -55,19 +56,32 @@ impl Permission {
         Some(inside.max_by_key(|root| root.as_os_str().len()).map_or_else(|| project().into(), Clone::clone))
     }
 
+    /// The line that excludes a document: the file that it stands in (none: `context.ignore`), and its pattern.
+    pub fn rule(&self, uri: &Url) -> Option<(Option<PathBuf>, String)> {
+        let path = uri.to_file_path().ok()?;
+        self.decided(&self.root_of(&path)?, &path, |found| match found {
+            Match::Ignore(line) => Some((line.from().map(Path::to_path_buf), line.original().to_owned())),
+            Match::Whitelist(_) | Match::None => None,
+        })?
+    }
+
+    fn is_ignored(&self, root: &Path, path: &Path) -> bool {
+        self.decided(root, path, |found| found.is_ignore()).unwrap_or(false)
+    }
+
     /// The folder nearest to the file that says anything about it decides, as git has it; the settings' patterns
     /// count as the root's.
-    fn is_ignored(&self, root: &Path, path: &Path) -> bool {
+    fn decided<T>(&self, root: &Path, path: &Path, take: impl FnOnce(Match<&Glob>) -> T) -> Option<T> {
         let mut folder = path.parent();
         while let Some(here) = folder.filter(|here| here.starts_with(root)) {
             let rules = self.rules_of(root, here);
             let found = rules.matched_path_or_any_parents(path, false);
             if !found.is_none() {
-                return found.is_ignore();
+                return Some(take(found));
             }
             folder = here.parent();
         }
-        false
+        None
     }
 
     fn rules_of(&self, root: &Path, folder: &Path) -> Arc<Gitignore> {
@@ -123,6 +137,10 @@ mod tests {
             let uri = Url::from_file_path(root.join(path)).unwrap();
             assert_eq!(permission.refusal(&uri), expected, "{path}");
         }
+        let rule = |path: &str| permission.rule(&Url::from_file_path(root.join(path)).unwrap());
+        assert_eq!(rule("src/some.log"), Some((Some(root.join(".gitignore")), "*.log".into())));
+        assert_eq!(rule("data.csv"), Some((None, "*.csv".into())));
+        assert_eq!(rule("src/kept.log"), None);
         // The same without a workspace: the nearest project above the file is it.
         let permission = Permission::new(&settings, &[]);
         let uri = Url::from_file_path(root.join("src/made/up.rs")).unwrap();

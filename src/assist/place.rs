@@ -269,6 +269,12 @@ impl Place {
         Some(prompt)
     }
 
+    /// The prompt for a cursor as [`prompt`](Self::prompt) would give it, or what is being read next, and nothing is changed.
+    pub fn peek(&self, rope: &Rope, offset: usize) -> Option<Fill> {
+        let held = self.held.iter().chain(self.parked.iter().rev()).chain(&self.next);
+        held.into_iter().find_map(|held| held.clone().prompt(rope, offset))
+    }
+
     /// Holds this for a cursor. What was held is parked where it is of another place; else it is given back.
     pub fn hold(&mut self, held: Held, rope: &Rope, offset: usize) -> Option<Held> {
         let old = self.held.replace(held)?;

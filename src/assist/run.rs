@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::assist::Assistant;
 use crate::assist::complete::Missed;
+use crate::assist::sent::Echo;
 use crate::completion::Reason;
 use crate::completion::along::{Along, compare, compare_between};
 use crate::completion::cache::{Origin, Part};
@@ -142,20 +143,28 @@ impl Drop for Listener {
 pub struct Start {
     purpose: Purpose,
     writing: Arc<Writing>,
+    echo: Echo,
 }
 
 impl Start {
     pub fn new(purpose: Purpose, shaper: Shaper) -> Self {
         let base = purpose.behind.as_ref().map_or_else(String::new, |(_, accepted)| accepted.clone());
         let state = State { shaper: Some(shaper), base, typed: String::new(), has_left: false };
-        Self { purpose, writing: Arc::new(Writing { state: Mutex::new(state), ended: OnceLock::new() }) }
+        let writing = Arc::new(Writing { state: Mutex::new(state), ended: OnceLock::new() });
+        Self { purpose, writing, echo: Echo::default() }
+    }
+
+    /// What will have been written.
+    pub fn echo(&self) -> Echo {
+        self.echo.clone()
     }
 
     /// Feeds pieces to the shaper on the engine's thread, so that no token is made past the end of the text, nor past
     /// what is known to be typed otherwise.
     pub fn stop_rule(&self) -> StopRule {
-        let writing = self.writing.clone();
+        let (writing, echo) = (self.writing.clone(), self.echo.clone());
         Box::new(move |piece: &Piece| {
+            echo.push(&piece.text);
             let mut state = lock(&writing.state);
             let Some(shaper) = &mut state.shaper else { return true };
             let verdict = shaper.push(&piece.text, piece.log_probability);

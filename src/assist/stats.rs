@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use ropey::Rope;
 use serde::Serialize;
 
 use crate::completion::Reason;
@@ -9,6 +10,7 @@ use crate::engine::remote::RemoteStats;
 use crate::engine::stats::{Percentiles, Window};
 use crate::engine::{EngineStats, ModelState, Usage};
 use crate::models::hardware;
+use crate::text::{Encoding, Position};
 
 /// Records kept.
 const RECORDS: usize = 100;
@@ -101,6 +103,9 @@ pub struct Record {
     pub version: i32,
     /// Byte offset of the cursor.
     pub offset: usize,
+    /// The same in each unit that a client may count columns in; none where the document was not open.
+    #[serde(skip)]
+    pub positions: Option<Positions>,
     pub code: &'static str,
     pub detail: &'static str,
     /// What it cost; zeros for one that was superseded or cancelled, whose cost is in the engine's counters alone.
@@ -116,6 +121,26 @@ pub struct Record {
     /// Mean log-probability of what was shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
+}
+
+/// A place as clients name it: texts change, so it is found out while the text is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Positions([Position; 3]);
+
+impl Positions {
+    /// Of a byte offset.
+    pub fn new(rope: &Rope, offset: usize) -> Self {
+        Self([Encoding::Utf8, Encoding::Utf16, Encoding::Utf32].map(|unit| unit.position(rope, offset)))
+    }
+
+    pub fn of(&self, unit: Encoding) -> Position {
+        let [utf8, utf16, utf32] = self.0;
+        match unit {
+            Encoding::Utf8 => utf8,
+            Encoding::Utf16 => utf16,
+            Encoding::Utf32 => utf32,
+        }
+    }
 }
 
 /// Where requests are entered.
@@ -274,6 +299,7 @@ mod tests {
             uri: "file:///a".into(),
             version: 1,
             offset: 0,
+            positions: None,
             code: reason.code(),
             detail: reason.meaning(),
             usage: Usage::default(),

@@ -57,6 +57,8 @@ pub struct ClientFlags {
     pub confirms_changes: bool,
     /// It answers `window/showDocument`. vim-lsp never answers it, so it must be declared.
     pub shows_documents: bool,
+    /// It asks for the text of documents that lie on no disk (`workspace/textDocumentContent`, LSP 3.18).
+    pub reads_virtual_documents: bool,
     /// It hides messages of the kind Info, so that what the person asked for is a warning there (vim-lsp).
     pub hides_info: bool,
     /// Its glue understands `codesage/stream`: `codesage.notify` of `initializationOptions`.
@@ -147,12 +149,31 @@ impl ClientFlags {
                 && at(&format!("{edit}/changeAnnotationSupport")).is_object()
                 && name != "Neovim",
             shows_documents: is("/capabilities/window/showDocument/support") && name != "vim-lsp",
+            reads_virtual_documents: at("/capabilities/workspace/textDocumentContent").is_object(),
             hides_info: name == "vim-lsp",
             streams: is_told("stream"),
             shows_lenses: at("/capabilities/textDocument/codeLens").is_object(),
             refreshes_lenses: is("/capabilities/workspace/codeLens/refreshSupport"),
             told_of_status,
         }
+    }
+
+    /// What it can do, in names, for who looks for what is missing. How it does things is not among them.
+    pub fn abilities(&self) -> [(&'static str, bool); 12] {
+        [
+            ("inlineCompletion", self.inline_completion),
+            ("progress", self.work_done_progress),
+            ("configuration", self.configuration),
+            ("codeActionLiterals", self.code_action_literals),
+            ("appliesEdits", self.applies_edits),
+            ("documentChanges", self.document_changes),
+            ("createsFiles", self.creates_files),
+            ("confirmsChanges", self.confirms_changes),
+            ("showsDocuments", self.shows_documents),
+            ("virtualDocuments", self.reads_virtual_documents),
+            ("streams", self.streams),
+            ("codeLenses", self.shows_lenses),
+        ]
     }
 
     /// Whether suggestions are also offered as menu items, by `completion.menu`.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ropey::Rope;
+use serde_json::{Value, json};
 use tower_lsp::lsp_types;
 
 use crate::lsp::capabilities::ClientFlags;
@@ -10,6 +11,11 @@ use crate::text::{Change, Encoding, Position};
 
 pub fn position(position: lsp_types::Position) -> Position {
     Position { line: position.line, column: position.character }
+}
+
+/// A place, as it is told to the client.
+pub fn told(position: Position) -> Value {
+    json!({ "line": position.line, "character": position.column })
 }
 
 pub fn changes(changes: Vec<lsp_types::TextDocumentContentChangeEvent>) -> Vec<Change> {
@@ -50,8 +56,6 @@ pub fn range(rope: &Rope, bytes: &Range<usize>, encoding: Encoding) -> lsp_types
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ use crate::edit::Action;
 use crate::lsp::action::arguments::Arguments;
 use crate::lsp::action::{decide, run};
 use crate::lsp::session::Session;
-use crate::lsp::{ext, status};
+use crate::lsp::{doctor, ext, show_context, status};
 
 /// Records that `codesage.why` returns where it is not told how many, and at most.
 const RECORDS: usize = 20;
@@ -60,9 +60,12 @@ pub async fn run(session: &Arc<Session>, params: ExecuteCommandParams) -> Result
             Ok(Value::Null)
         }
         ext::STATS_COMMAND => stats(&session.assistant),
+        ext::DOCTOR => doctor::answer(session).await,
+        ext::SHOW_CONTEXT => Ok(show_context::answer(session, &arguments).await),
         ext::WHY => {
-            let records = session.assistant.why(limit(first));
-            Ok(json!({ "records": to_json(&records)? }))
+            let records = session.assistant.why(limit(first)).into_iter();
+            let records = records.map(|record| show_context::record(&record, session.flags.columns));
+            Ok(json!({ "records": records.collect::<Vec<Value>>() }))
         }
         unknown => Err(Error::invalid_params(format!(
             "no command `{unknown}`; there are {}",

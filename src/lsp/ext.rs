@@ -10,6 +10,8 @@ use tower_lsp::lsp_types::{WorkDoneProgressCreateParams, notification, request};
 
 /// `textDocument/inlineCompletion`, LSP 3.18.
 pub const INLINE_COMPLETION: &str = "textDocument/inlineCompletion";
+/// `workspace/textDocumentContent`, LSP 3.18.
+pub const TEXT_DOCUMENT_CONTENT: &str = "workspace/textDocumentContent";
 pub const PROGRESS_CANCEL: &str = "window/workDoneProgress/cancel";
 
 pub const STATS: &str = "codesage/stats";
@@ -42,6 +44,7 @@ pub const COMMANDS: &[&str] = &[
     CUSTOM,
     DID_ACCEPT,
     DISCARD_PREVIEW,
+    DOCTOR,
     DOCUMENT,
     EDIT,
     EXPLAIN,
@@ -50,6 +53,7 @@ pub const COMMANDS: &[&str] = &[
     RELOAD,
     REVIEW,
     RUN,
+    SHOW_CONTEXT,
     SNOOZE,
     STATS_COMMAND,
     TOGGLE,
@@ -61,6 +65,7 @@ pub const APPLY_PREVIEW: &str = "codesage.applyPreview";
 pub const CANCEL: &str = "codesage.cancel";
 pub const CUSTOM: &str = "codesage.custom";
 pub const DISCARD_PREVIEW: &str = "codesage.discardPreview";
+pub const DOCTOR: &str = "codesage.doctor";
 pub const DOCUMENT: &str = "codesage.document";
 pub const EDIT: &str = "codesage.edit";
 pub const EXPLAIN: &str = "codesage.explain";
@@ -69,6 +74,7 @@ pub const REFACTOR: &str = "codesage.refactor";
 pub const RELOAD: &str = "codesage.reload";
 pub const REVIEW: &str = "codesage.review";
 pub const RUN: &str = "codesage.run";
+pub const SHOW_CONTEXT: &str = "codesage.showContext";
 pub const SNOOZE: &str = "codesage.snooze";
 pub const TOGGLE: &str = "codesage.toggle";
 pub const UNDO: &str = "codesage.undo";
@@ -155,6 +161,17 @@ impl ItemParams {
 pub struct RejectParams {
     #[serde(alias = "uuids", deserialize_with = "or_default")]
     pub ids: Vec<String>,
+}
+
+/// [`TEXT_DOCUMENT_CONTENT`].
+#[derive(Clone, Debug, Deserialize)]
+pub struct TextDocumentContentParams {
+    pub uri: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TextDocumentContent {
+    pub text: String,
 }
 
 /// `codesage/didFocus`.

@@ -15,11 +15,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower_lsp::jsonrpc::{Error, Id, Request, Response};
 use tower_service::Service;
 
 use crate::lsp::legible;
+use crate::lsp::virtual_document::SCHEME;
 
 /// See the module.
 pub struct Gate<S> {
@@ -96,13 +97,16 @@ fn legible(request: Request) -> Request {
     builder.finish()
 }
 
-/// Adds the capability that lsp-types 0.94 has no field for. Always, and statically: lsp-mode declares inline
+/// Adds the capabilities that lsp-types 0.94 has no fields for. Always, and statically: lsp-mode declares inline
 /// completion as null and Neovim declares no dynamic registration, so none of them could be told later.
 fn advertise(reply: Response) -> Response {
     let (id, body) = reply.into_parts();
     let body = body.map(|mut result| {
         if let Some(Value::Object(capabilities)) = result.get_mut("capabilities") {
             capabilities.insert("inlineCompletionProvider".into(), Value::Bool(true));
+            if let Some(Value::Object(workspace)) = capabilities.get_mut("workspace") {
+                workspace.insert("textDocumentContent".into(), json!({ "schemes": [SCHEME] }));
+            }
         }
         result
     });
@@ -114,8 +118,6 @@ mod tests {
     use std::convert::Infallible;
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll};
-
-    use serde_json::json;
 
     use super::*;
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
-use tower_lsp::jsonrpc::Result;
+use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::lsp_types::{
     CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams, CompletionResponse,
     DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams,
@@ -25,11 +25,12 @@ use crate::lsp::client::{self, Outbox, Said};
 use crate::lsp::ending::Signals;
 use crate::lsp::ext::{
     self, FocusParams, InlineCompletionList, InlineCompletionParams, ItemParams, RejectParams, Status,
+    TextDocumentContent, TextDocumentContentParams,
 };
 use crate::lsp::session::Session;
 use crate::lsp::{
     Launch, code_action, code_lens, completion_menu, convert, execute_command, inline_completion,
-    model_progress, remote_news, settings, status,
+    last_session, model_progress, remote_news, settings, status,
 };
 use crate::threads::{lock, off_the_runtime};
 
@@ -82,6 +83,7 @@ pub fn service(start: Start) -> (LspService<Server>, Said) {
     })
     .custom_method(ext::INLINE_COMPLETION, Server::inline_completion)
     .custom_method(ext::PROGRESS_CANCEL, Server::progress_cancelled)
+    .custom_method(ext::TEXT_DOCUMENT_CONTENT, Server::text_document_content)
     .custom_method(ext::STATS, Server::stats)
     .custom_method(ext::STATUS, Server::status)
     .custom_method(ext::DID_FOCUS, Server::did_focus)
@@ -128,6 +130,7 @@ impl LanguageServer for Server {
         let session = self.session();
         session.settle();
         session.actions.papers.sweep();
+        last_session::keep_beginning(session);
         session.pull_settings().await;
         let launch = lock(&self.launch).take();
         if let Some(launch) = launch {
@@ -218,6 +221,12 @@ impl Server {
 
     async fn progress_cancelled(&self, params: WorkDoneProgressCancelParams) {
         self.session().outbox.cancel_progress(&params.token);
+    }
+
+    async fn text_document_content(&self, params: TextDocumentContentParams) -> Result<TextDocumentContent> {
+        let text = self.session().virtual_documents.get(&params.uri);
+        let missing = || Error::invalid_params("there is no such document any more");
+        text.map(|text| TextDocumentContent { text }).ok_or_else(missing)
     }
 
     async fn stats(&self, _: Value) -> Result<Value> {

@@ -19,14 +19,17 @@ use tower_lsp::lsp_types::{
 use crate::assist::Assistant;
 use crate::completion::policy::Trigger;
 use crate::config::Layers;
+use crate::doctor::LastSession;
 use crate::engine::Backend;
 use crate::log;
 use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
+use crate::lsp::doctor::Checkup;
 use crate::lsp::switch::Switch;
 use crate::lsp::triggers::Triggers;
-use crate::lsp::{ext, settings};
+use crate::lsp::virtual_document::VirtualDocuments;
+use crate::lsp::{ext, last_session, settings};
 use crate::text::{Document, Encoding};
 use crate::threads::{lock, off_the_runtime};
 
@@ -52,6 +55,13 @@ pub struct Session {
     triggers: Mutex<Triggers>,
     last_change: Mutex<Option<Instant>>,
     pub actions: Actions,
+    pub virtual_documents: VirtualDocuments,
+    /// What is known of it from its beginning.
+    pub began: LastSession,
+    /// What is kept of it was written for the last time.
+    pub has_ended: Mutex<bool>,
+    /// Where the program keeps what outlives it.
+    pub state: Option<PathBuf>,
     switch: Mutex<Switch>,
     warm: watch::Sender<Option<Arc<Document>>>,
 }
@@ -92,9 +102,11 @@ impl Session {
         }
         // Problems are told when the client is ready to hear them.
         let (settings, _) = layers.resolve();
+        let flags = ClientFlags::distil(params);
         Arc::new(Self {
             assistant: Assistant::new(backend, settings, roots.clone()),
-            flags: ClientFlags::distil(params),
+            began: last_session::began(params, &flags, roots.first().map(PathBuf::as_path)),
+            flags,
             outbox,
             roots: Mutex::new(roots),
             sources: Mutex::new(Sources { layers, asked: 0, heard: 0 }),
@@ -103,6 +115,9 @@ impl Session {
             triggers: Mutex::default(),
             last_change: Mutex::default(),
             actions: Actions::new(state),
+            virtual_documents: VirtualDocuments::default(),
+            has_ended: Mutex::default(),
+            state: state.map(Path::to_path_buf),
             switch: Mutex::default(),
             warm: spawn_warmer(),
         })
@@ -192,6 +207,14 @@ impl Session {
         self.pull_settings().await;
     }
 
+    /// What the doctor looks at.
+    pub fn checkup(&self) -> Checkup {
+        let root = lock(&self.roots).first().cloned();
+        let sources = lock(&self.sources);
+        let (settings, problems) = sources.layers.resolve();
+        Checkup { settings, problems, files: sources.layers.files().map(Path::to_path_buf).collect(), root }
+    }
+
     /// Tells the person of a problem, unless it was told before.
     fn tell(&self, problem: String) {
         if lock(&self.told).insert(problem.clone()) {
@@ -252,7 +275,6 @@ impl Session {
         lock(&self.actions.seen).change(uri, change, units);
     }
 
-    /// Folders came or went. Settings stay those of the folder that was first at the start.
     /// The document of a path: an open one before another, in the first folder that has it. Relative to the workspace,
     /// or to where the editor was started.
     pub fn document_at(&self, path: &str) -> Option<Url> {
@@ -264,6 +286,7 @@ impl Session {
         all.iter().find(is_open).or(all.first()).cloned()
     }
 
+    /// Folders came or went. Settings stay those of the folder that was first at the start.
     pub fn change_folders(&self, event: WorkspaceFoldersChangeEvent) {
         let paths = |folders: Vec<WorkspaceFolder>| -> Vec<PathBuf> {
             folders.into_iter().filter_map(|folder| folder.uri.to_file_path().ok()).collect()
@@ -324,6 +347,7 @@ impl Session {
         let session = self.clone();
         let ending = off_the_runtime(move || {
             session.actions.papers.remove();
+            last_session::keep(&session, true);
             session.assistant.flush_journal(ENDS_WITHIN);
         });
         let _ = tokio::time::timeout(ENDS_WITHIN, ending).await;

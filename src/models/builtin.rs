@@ -13,6 +13,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use crate::models::gguf::{self, Header, Unfit};
+
 /// The GGUF file.
 static BYTES: &[u8] = include_bytes!("../../models/builtin/codesage-mini-q8_0.gguf");
 
@@ -22,7 +24,7 @@ pub const NAME: &str = "codesage-mini";
 static HASH: LazyLock<[u8; 32]> = LazyLock::new(|| Sha256::digest(BYTES).into());
 
 /// How the name of a file begins and ends that is not whole yet. Whoever writes it holds a lock on it.
-const UNPACKING: (&str, &str) = (".unpacking-", ".gguf");
+pub const UNPACKING: (&str, &str) = (".unpacking-", ".gguf");
 
 /// Between making a file and locking it nothing slow happens: one that is older and free is nobody's.
 const UNLOCKED: Duration = Duration::from_secs(60);
@@ -45,6 +47,16 @@ pub fn cache_dir() -> PathBuf {
 /// Fails with one sentence when neither place can be written.
 pub fn unpack(cache: &Path) -> io::Result<PathBuf> {
     unpack_bytes(BYTES, &HASH, cache, &fallback())
+}
+
+/// What its header says, without unpacking it.
+pub fn header() -> Result<Header, Unfit> {
+    gguf::check_bytes(BYTES)
+}
+
+/// The name of the file that this version unpacks.
+pub fn file_name() -> String {
+    named_by(&HASH)
 }
 
 fn fallback() -> PathBuf {
@@ -84,8 +96,7 @@ fn own(folder: &Path) -> io::Result<()> {
 }
 
 fn place(bytes: &[u8], hash: &[u8; 32], folder: &Path) -> io::Result<PathBuf> {
-    let prefix: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    let path = folder.join(format!("{NAME}-{prefix}.gguf"));
+    let path = folder.join(named_by(hash));
     sweep(folder);
     // The bytes themselves are the surest marker, and nine megabytes are read in a few milliseconds.
     if holds(&path, bytes)? {
@@ -105,6 +116,11 @@ fn place(bytes: &[u8], hash: &[u8; 32], folder: &Path) -> io::Result<PathBuf> {
         }
         Err(error) => Err(error.error),
     }
+}
+
+fn named_by(hash: &[u8; 32]) -> String {
+    let prefix: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{NAME}-{prefix}.gguf")
 }
 
 /// A new file, held until it has its name.
@@ -297,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_model() {
-        let header = crate::models::gguf::check_bytes(BYTES).unwrap();
-        assert_eq!(header.name, NAME);
+        assert_eq!(header().unwrap().name, NAME);
+        assert!(file_name().starts_with(NAME) && file_name().ends_with(".gguf"));
     }
 }

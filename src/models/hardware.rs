@@ -3,24 +3,33 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Instruction sets of the processor that llama.cpp's kernels may use.
-struct InstructionSet {
-    name: &'static str,
+use serde::Serialize;
+
+/// An instruction set of the processor that llama.cpp's kernels may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct InstructionSet {
+    pub name: &'static str,
+    /// The variable of the environment that switches it on and off for a build.
+    #[serde(skip)]
+    pub option: &'static str,
     /// This build's kernels do.
-    used: bool,
+    pub used: bool,
     /// This machine has it.
-    there: bool,
+    pub there: bool,
     /// Builds for processors with AVX-512 use it too.
-    avx512: bool,
+    #[serde(skip)]
+    pub avx512: bool,
 }
 
-/// As the build told llama.cpp, in variables of the environment; what it is not told it takes to be there, up to AVX2.
+/// All of them. As the build told llama.cpp, in variables of the environment; what it is not told it takes to be there,
+/// up to AVX2.
 #[cfg(target_arch = "x86_64")]
-fn instruction_sets() -> Vec<InstructionSet> {
+pub fn instruction_sets() -> Vec<InstructionSet> {
     macro_rules! set {
         ($name:literal, $option:literal, $avx512:literal, $($feature:tt)*) => {
             InstructionSet {
                 name: $name,
+                option: $option,
                 used: option_env!($option).map_or(!$avx512, |option| option == "ON"),
                 there: $(std::arch::is_x86_feature_detected!($feature))&&*,
                 avx512: $avx512,
@@ -41,7 +50,7 @@ fn instruction_sets() -> Vec<InstructionSet> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn instruction_sets() -> Vec<InstructionSet> {
+pub fn instruction_sets() -> Vec<InstructionSet> {
     Vec::new()
 }
 

@@ -146,6 +146,16 @@ def test_stats_and_why_are_shown(start: Start, installed: Installed) -> None:
     one.type(f"{ESCAPE}\x17jq")
     one.command("AI stats")
     one.see("completion.accepted")
+    one.type(f"{ESCAPE}\x17jq")
+    one.command("AI context")
+    one.see("What the model is shown")
+
+
+@pytest.mark.feature("the doctor")
+def test_the_doctor_is_asked(start: Start) -> None:
+    one = start("a.py", "x = 1\n", "fill")
+    one.command("AI doctor")
+    one.see("# CodeSage: ")
 
 
 @pytest.mark.feature("words of :AI are completed")

@@ -151,6 +151,8 @@ def test_stats_and_why_are_shown(start: Start) -> None:
     one.see("ok.")
     one.command("codesage-stats")
     one.see("completion.accepted")
+    one.command("codesage-context")
+    one.see("What the model is shown")
 
 
 def stands_behind(one: Editor, text: str) -> None:

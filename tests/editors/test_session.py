@@ -86,6 +86,8 @@ def test_checkhealth_finds_all_in_order(start: Start) -> None:
     one.see("codesage 0.")
     one.see("model")
     assert not one.terminal.shows("ERROR"), one.terminal
+    one.type("/The doctor\r")
+    one.see("codesage doctor")
 
 
 @pytest.mark.only("neovim")

@@ -273,6 +273,10 @@ def test_stats_and_why_are_shown(start: Start) -> None:
     one.see_answer("ok.new", "newly generated")
     one.command("Show Figures")
     one.see_answer("typeThroughHits")
+    one.command("Show What the Model Sees")
+    one.see_answer("What the model is shown")
+    one.command("What Is Wrong? (Doctor)")
+    one.see_answer("In order")
 
 
 @pytest.mark.feature("problems of codesage.toml are shown")

@@ -77,6 +77,59 @@ class Records:
 
 
 @attrs.define
+class Part:
+    kind: Literal["snippet", "head", "typed", "tail"]
+    path: str
+    tokens: int
+    text: str
+
+
+@attrs.define
+class Context:
+    """What the model would be shown, and was shown last."""
+
+    parts: list[Part]
+    total: int
+    last: dict[str, Any] | None
+    markdown: str
+    uri: str | None = None
+    version: int | None = None
+    position: types.Position | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@attrs.define
+class Fix:
+    kind: Literal["command", "setting", "step"]
+    text: str
+
+
+@attrs.define
+class Finding:
+    id: str
+    severity: Literal["ok", "note", "problem"]
+    message: str
+    fix: Fix | None
+    file: str | None = None
+    line: int | None = None
+
+
+@attrs.define
+class Report:
+    """What the doctor has found."""
+
+    format: int
+    build: dict[str, Any]
+    machine: dict[str, Any]
+    models: list[dict[str, Any]]
+    speed: dict[str, Any] | None
+    session: dict[str, Any]
+    findings: list[Finding]
+    markdown: str
+
+
+@attrs.define
 class Stats:
     model: dict[str, Any]
     completion: dict[str, Any]
@@ -93,7 +146,9 @@ ANSWERS = {"codesage/status": Status, "codesage/stats": Stats}
 COMMANDS: dict[str, Any] = {
     "codesage.cancel": Cancelled,
     "codesage.didAccept": type(None),
+    "codesage.doctor": Report,
     "codesage.reload": Status,
+    "codesage.showContext": Context,
     "codesage.snooze": Until,
     "codesage.stats": Stats,
     "codesage.toggle": Enabled,

@@ -26,6 +26,8 @@ command! -nargs=* -range AIDocument call codesage#command#run('document ' . <q-a
 command! -nargs=* -range AIFix call codesage#command#run('fix ' . <q-args>, <range>, <line1>, <line2>, 0)
 command! -nargs=* -range AIReview call codesage#command#run('review ' . <q-args>, <range>, <line1>, <line2>, 0)
 command! -nargs=* -range AIEdit call codesage#command#run('edit ' . <q-args>, <range>, <line1>, <line2>, 0)
+command! AIDoctor call codesage#command#run('doctor', 0, 1, 1, 0)
+command! AIContext call codesage#command#run('context', 0, 1, 1, 0)
 command! AICancel call codesage#command#run('cancel', 0, 1, 1, 0)
 
 if has('patch-9.0.0185')

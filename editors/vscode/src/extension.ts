@@ -4,12 +4,17 @@ import * as vscode from "vscode";
 import { Actions } from "./actions";
 import { Answers } from "./answers";
 import { Client } from "./client";
+import { doctor, markdown } from "./doctor";
 import { showMenu } from "./menu";
 import { questions } from "./protocol";
 import { stats, why } from "./report";
 import { SECTION } from "./settings";
 import { SettingsFiles } from "./settingsFile";
 import { StatusItem } from "./status";
+
+/** Where nobody answers. */
+const NOTHING =
+  "The server does not run, and its program is not found: *CodeSage: Choose the Server's Program…*\n";
 
 let client: Client | undefined;
 
@@ -67,6 +72,17 @@ export function activate(context: vscode.ExtensionContext): void {
     stats: async () => {
       answers.show("Figures", stats(await server.stats()));
     },
+    context: async () => {
+      answers.show(
+        "Context",
+        markdown(await server.execute(`${SECTION}.showContext`, here(server))) ?? NOTHING,
+      );
+    },
+    doctor: async () => {
+      const path = program();
+      const report = markdown(await server.execute(`${SECTION}.doctor`, {}));
+      answers.show("Doctor", report ?? (path === undefined ? NOTHING : await doctor(path)));
+    },
     menu: () => showMenu(status.line, server.running, status.isOff),
     chooseModel: () => choose("model.path", "Choose a model", { "GGUF models": ["gguf"] }),
     chooseProgram: () => choose("server.path", "Choose the program `codesage`"),
@@ -101,6 +117,14 @@ export function activate(context: vscode.ExtensionContext): void {
 export async function deactivate(): Promise<void> {
   await client?.stop();
   client = undefined;
+}
+
+/** Where the cursor is. */
+function here(server: Client): object {
+  const editor = vscode.window.activeTextEditor;
+  return editor === undefined
+    ? {}
+    : server.place(editor.document, new vscode.Range(editor.selection.active, editor.selection.active));
 }
 
 async function toggle(server: Client, status: StatusItem): Promise<void> {

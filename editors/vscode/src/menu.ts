@@ -23,10 +23,12 @@ export async function showMenu(state: string, running: boolean, off: boolean): P
         { label: "$(book) Explain", command: "explain" },
         separator("look"),
         { label: "$(question) Why is nothing shown?", command: "why" },
+        { label: "$(eye) What the model sees", command: "context" },
         { label: "$(graph) Figures", command: "stats" },
       ]
     : [{ label: "$(file-binary) Choose the server's program…", command: "chooseProgram" }];
   lines.push(
+    { label: "$(pulse) What is wrong?", command: "doctor" },
     { label: "$(output) Log", command: "showLog" },
     separator("set up"),
     { label: "$(file-binary) Choose a model file…", command: "chooseModel" },

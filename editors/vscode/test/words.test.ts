@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Deaths } from "../src/deaths";
+import { doctor, markdown } from "../src/doctor";
 import { choices, remember } from "../src/history";
 import { escaped, page } from "../src/page";
 import { problems } from "../src/problems";
@@ -71,6 +72,16 @@ test("reasons as a table", () => {
   ]);
   assert.ok(text.includes("| `ok.new` | a b.py | 12 ms | newly \\| generated | `` a⏎  b\\|c `` |"), text);
   assert.ok(text.includes("| `drop.short` | 100%.py |  |  |  |"), text);
+});
+
+test("documents to read, and the doctor of a program", async () => {
+  assert.equal(markdown({ markdown: "# a" }), "# a");
+  for (const odd of [{ markdown: "" }, { markdown: 7 }, {}, null, undefined]) {
+    assert.equal(markdown(odd), undefined);
+  }
+  // A program that prints its arguments, and one that there is none of.
+  assert.match(await doctor("/bin/echo"), /```text\ndoctor\n```/);
+  assert.match(await doctor("/no/such/program"), /ENOENT/);
 });
 
 test("figures as tables", () => {

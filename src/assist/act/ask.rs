@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::plan::{Form, Plan};
 use super::{Job, Progress};
 use crate::assist::Assistant;
+use crate::assist::sent::{Echo, Sent};
 use crate::edit::Yield;
 use crate::edit::guard::{Guard, Refusal};
 use crate::edit::markers::{self, Parser};
@@ -95,6 +96,8 @@ impl Assistant {
             stops.extend(NEXT.map(|line| format!("\n{line}")));
         }
         let watch = Arc::new(Mutex::new(Watch { text: String::new(), parser, edits, stops, cut: None }));
+        let echo = Echo::default();
+        self.sends(Sent::instruct(job, &plan.prompt, echo.clone()));
         let request = Request {
             prompt: Prompt::Instruct(plan.prompt.clone()),
             lane: Lane::Action,
@@ -102,7 +105,7 @@ impl Assistant {
             max_tokens: plan.max_tokens,
             max_time: LONGEST,
             hold: Duration::ZERO,
-            stop: stop_rule(watch.clone()),
+            stop: stop_rule(watch.clone(), echo),
             told: None,
         };
         let mut generation = self.backend.generate(request);
@@ -156,8 +159,11 @@ impl Watch {
     }
 }
 
-fn stop_rule(watch: Arc<Mutex<Watch>>) -> StopRule {
-    Box::new(move |piece: &Piece| lock(&watch).push(&piece.text))
+fn stop_rule(watch: Arc<Mutex<Watch>>, echo: Echo) -> StopRule {
+    Box::new(move |piece: &Piece| {
+        echo.push(&piece.text);
+        lock(&watch).push(&piece.text)
+    })
 }
 
 fn writing(tokens: u32, first: Instant, watch: &Mutex<Watch>, piece: String) -> Progress {

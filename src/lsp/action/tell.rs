@@ -88,12 +88,17 @@ impl Drop for Stream {
 
 /// Shows prose where this editor has a place for it.
 pub async fn show(session: &Arc<Session>, name: &str, markdown: &str) {
+    show_or(session, name, markdown, markdown).await;
+}
+
+/// The same; where it has no place for documents, this message in their stead.
+pub async fn show_or(session: &Arc<Session>, name: &str, markdown: &str, in_short: &str) {
     // The glue has the reply, and the lines before.
     if session.flags.streams {
         return;
     }
     if session.flags.shows_documents
-        && let Some(uri) = written(session, name, markdown).await
+        && let Some(uri) = readable(session, name, markdown).await
     {
         let params = json!({ "uri": uri, "takeFocus": false });
         let shown = session.outbox.request::<ext::ShowDocument>(params, SHOW_WITHIN).await;
@@ -101,7 +106,7 @@ pub async fn show(session: &Arc<Session>, name: &str, markdown: &str) {
             return;
         }
     }
-    message(session, markdown);
+    message(session, in_short);
 }
 
 /// A message of what the person asked for.
@@ -112,6 +117,14 @@ pub fn message(session: &Session, text: &str) {
         message.push('…');
     }
     session.outbox.notify::<ShowMessage>(ShowMessageParams { typ, message });
+}
+
+/// What the editor can open: a document that it asks us for where it does that, else a file.
+async fn readable(session: &Arc<Session>, name: &str, markdown: &str) -> Option<Url> {
+    match session.flags.reads_virtual_documents {
+        true => session.virtual_documents.put(name, markdown.to_owned()),
+        false => written(session, name, markdown).await,
+    }
 }
 
 /// A file for the editor to open.

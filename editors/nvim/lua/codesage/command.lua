@@ -2,6 +2,7 @@
 
 local action = require('codesage.action')
 local client = require('codesage.client')
+local doctor = require('codesage.doctor')
 local message = require('codesage.message')
 local window = require('codesage.window')
 
@@ -127,6 +128,39 @@ local function show_why(result)
   window.show('why', #lines > 0 and table.concat(lines, '\n') or 'Nothing was asked yet.', 'text')
 end
 
+--- The doctor of the server, else of the program: where no server runs there is most to be found.
+local function show_doctor()
+  if client.get() then
+    return action.ask('doctor', vim.empty_dict(), function(report)
+      window.show('doctor', report.markdown or '')
+    end)
+  end
+  message.echo('codesage doctor looks around …')
+  local runs = doctor.of_shell(function(text)
+    message.echo('')
+    window.show('doctor', text, 'text')
+  end)
+  if not runs then
+    message.notify(('there is no program `%s`'):format(doctor.program()[1]), vim.log.levels.ERROR)
+  end
+end
+
+--- What the model would be shown here, and was shown last.
+local function show_context()
+  local owner, bufnr = client.get(), api.nvim_get_current_buf()
+  local argument = vim.empty_dict()
+  if owner and client.is_attached(bufnr) then
+    local at = api.nvim_win_get_cursor(0)
+    argument = {
+      textDocument = { uri = vim.uri_from_bufnr(bufnr) },
+      position = client.position(owner, bufnr, at[1] - 1, at[2]),
+    }
+  end
+  action.ask('showContext', argument, function(context)
+    window.show('context', context.markdown or '')
+  end)
+end
+
 local function cancel()
   action.ask('cancel', vim.empty_dict(), function(result)
     local count = type(result.cancelled) == 'number' and result.cancelled or (result.cancelled and 1 or 0)
@@ -172,6 +206,8 @@ M.subcommands = {
       action.ask('why', { limit = tonumber(call.words) or 20 }, show_why)
     end,
   },
+  doctor = { run = show_doctor },
+  context = { run = show_context },
   toggle = {
     run = function(call)
       local language = call.words ~= '' and { language = call.words } or vim.empty_dict()

@@ -1,6 +1,7 @@
 --- `:checkhealth codesage`: what is there, what is not, and how to mend it.
 
 local client = require('codesage.client')
+local doctor = require('codesage.doctor')
 local options = require('codesage.options')
 
 local M = {}
@@ -25,16 +26,9 @@ local function check_neovim()
   end
 end
 
----@return string[]
-local function command()
-  local configured = client.has_enable and vim.lsp.config.codesage or options.get().lsp
-  local cmd = configured and configured.cmd
-  return type(cmd) == 'table' and cmd or { 'codesage' }
-end
-
 local function check_program()
   start('The server')
-  local cmd = command()
+  local cmd = doctor.program()
   if vim.fn.executable(cmd[1]) == 0 then
     return err(('there is no program `%s` on the PATH'):format(cmd[1]), {
       'build it with `make install`, which puts it into ~/.cargo/bin',
@@ -116,10 +110,32 @@ local function check_keys()
   end
 end
 
+--- What the doctor of the server, or of the program, has found.
+local function check_doctor()
+  start('The doctor: codesage doctor')
+  local report = doctor.report()
+  if not report then
+    return err('it does not answer', { 'codesage doctor', 'build a newer program: make install' })
+  end
+  for _, finding in ipairs(report.findings or {}) do
+    local fix = type(finding.fix) == 'table' and finding.fix.text or nil
+    local place = finding.file and finding.file .. (finding.line and ':' .. finding.line or '') .. ': ' or ''
+    local text = place .. finding.message
+    if finding.severity == 'problem' then
+      err(text, fix and { fix } or nil)
+    elseif finding.severity == 'note' then
+      warn(text, fix and { fix } or nil)
+    else
+      ok(text)
+    end
+  end
+end
+
 function M.check()
   check_neovim()
   if check_program() then
     check_clients()
+    check_doctor()
   end
   check_keys()
 end

@@ -3,7 +3,8 @@
 " The words that only run an action, and what the server calls it.
 let s:actions = {'refactor': 'refactor', 'explain': 'explain', 'test': 'unitTest', 'document': 'document'}
 let s:previews = {'apply': 'applyPreview', 'discard': 'discardPreview', 'undo': 'undo'}
-let s:others = ['review', 'fix', 'edit', 'custom', 'cancel', 'stats', 'why', 'toggle', 'snooze', 'reload', 'restart']
+let s:others = ['review', 'fix', 'edit', 'custom', 'cancel', 'stats', 'why', 'context', 'doctor', 'toggle', 'snooze',
+      \ 'reload', 'restart']
 
 function! codesage#command#complete(lead, line, _) abort
   let l:name = matchstr(a:line, '\<AI!\?\s\+\zs\S\+\ze\s')
@@ -19,7 +20,8 @@ function! codesage#command#complete(lead, line, _) abort
 endfunction
 
 function! codesage#command#run(text, range, first, last, bang) abort
-  if !codesage#client#can_run()
+  " The doctor is for when nothing else runs.
+  if !codesage#client#can_run() && a:text !~# '^\s*doctor\>'
     return codesage#message#warn('vim-lsp is not loaded: github.com/prabirshrestha/vim-lsp')
   endif
   let l:lines = a:range > 0 ? [a:first, a:last] : []
@@ -115,6 +117,35 @@ function! s:show_why(records) abort
     call add(l:lines, substitute(printf('%-18s %-20s %7s  %s', l:record.code, l:place, l:ms, l:text), '\s\+$', '', ''))
   endfor
   call codesage#window#show('why', empty(l:lines) ? 'Nothing was asked yet.' : join(l:lines, "\n"), 'text')
+endfunction
+
+" What the model would be shown here, and was shown last.
+function! s:context(...) abort
+  let l:argument = {
+        \ 'textDocument': lsp#get_text_document_identifier(),
+        \ 'position': codesage#client#position(line('.'), col('.')),
+        \ }
+  call codesage#action#ask('showContext', l:argument, {result ->
+        \ codesage#window#show('context', get(result, 'markdown', ''), 'markdown')})
+endfunction
+
+" The doctor of the server, which knows its session, else of the program.
+function! s:doctor(...) abort
+  if codesage#client#is_running()
+    return codesage#action#ask('doctor', {}, {result ->
+          \ codesage#window#show('doctor', get(result, 'markdown', ''), 'markdown')})
+  endif
+  let l:program = get(g:, 'codesage_cmd', ['codesage'])[0]
+  if !executable(l:program)
+    return codesage#message#warn('there is no program `' . l:program . '`; name it in g:codesage_cmd')
+  endif
+  call codesage#message#say('codesage doctor looks around ...')
+  let l:printed = []
+  call job_start([l:program, 'doctor'], {
+        \ 'in_io': 'null',
+        \ 'out_cb': {_, line -> add(l:printed, line)},
+        \ 'close_cb': {_ -> codesage#window#show('doctor', join(l:printed, "\n"), 'text')},
+        \ })
 endfunction
 
 function! s:toggle(words, ...) abort
