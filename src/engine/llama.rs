@@ -18,6 +18,7 @@ mod measure;
 mod read;
 mod serve;
 mod task;
+mod version;
 mod vocab;
 mod write;
 
@@ -38,6 +39,7 @@ use crate::engine::{
 use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use keep::Keep;
+pub use version::version;
 
 /// Which model to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
