@@ -6,7 +6,7 @@ PROFILE := --profile ci
 # The kernels for processors with AVX-512: Intel since Ice Lake, AMD since Zen 4.
 AVX512 := GGML_AVX512=ON GGML_AVX512_VBMI=ON GGML_AVX512_VNNI=ON
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
-.PHONY: help setup setup-editors build avx512 demo test test-editors bench install clean
+.PHONY: help setup setup-editors build avx512 demo test test-editors bench install packaging deb rpm docker clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,23 @@ bench: build ## Measure this machine
 
 install: setup ## Install codesage into cargo's bin folder
 	$(CARGO) install --locked --path .
+
+# What packages hold besides the program, made by the program: the same on every architecture.
+packaging: build
+	rm -rf target/packaging
+	target/release/codesage man --out target/packaging/man
+	target/release/codesage completions bash >target/packaging/codesage.bash
+	target/release/codesage completions fish >target/packaging/codesage.fish
+	target/release/codesage completions zsh >target/packaging/_codesage
+
+deb: packaging ## Build a package for Debian and Ubuntu, target/debian/*.deb, with cargo-deb
+	$(CARGO) deb --no-build
+
+rpm: packaging ## Build one for Fedora and openSUSE, target/generate-rpm/*.rpm, with cargo-generate-rpm
+	$(CARGO) generate-rpm
+
+docker: ## Build the image codesage:VERSION
+	docker build --tag codesage:$(VERSION) .
 
 clean: ## Remove everything that was built
 	$(CARGO) clean

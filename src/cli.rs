@@ -7,6 +7,7 @@
 mod bench;
 mod colour;
 mod complete;
+mod completions;
 mod config;
 mod count;
 mod demo;
@@ -16,9 +17,11 @@ mod eval;
 mod interrupt;
 mod journal;
 mod lsp;
+mod man;
 mod models;
 mod no_model;
 mod source;
+mod version;
 mod workspace;
 
 use std::fs::File;
@@ -42,7 +45,7 @@ use interrupt::Interrupt;
 ///
 /// Without a command it serves LSP on standard input and output, as editors start it.
 #[derive(Debug, Parser)]
-#[command(name = "codesage", version, max_term_width = 100)]
+#[command(name = "codesage", version, long_version = version::long(), max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     shared: Shared,
@@ -100,6 +103,10 @@ enum Command {
     Config(config::Config),
     /// Tell what is in order here, what is not, and what mends it; exit code 1 if there is a problem
     Doctor(doctor::Options),
+    /// Print what a shell completes commands and options by
+    Completions(completions::Options),
+    /// Print the manual, or write its pages into a folder
+    Man(man::Options),
 }
 
 /// The log of a subcommand, unless asked for: the person looks at what is printed. What the engine could not do is the
@@ -156,8 +163,11 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
     if let Err(error) = log::start(&settings.log) {
         warn(format_args!("codesage: log.file: {error}\n"));
     }
-    // These tell them themselves.
-    if !matches!(command, Command::Config(_) | Command::Doctor(_)) {
+    // These tell them themselves, and a shell may ask for completions each time that it starts.
+    if !matches!(
+        command,
+        Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_)
+    ) {
         for problem in problems {
             warn(format_args!("codesage: {problem}\n"));
         }
@@ -175,6 +185,8 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         Command::Models(models) => models::run(session, models),
         Command::Config(config) => config::run(session, config),
         Command::Doctor(options) => doctor::run(session, options),
+        Command::Completions(options) => completions::run(session, options),
+        Command::Man(options) => man::run(session, options),
     };
     let (code, message) = outcome.map_or_else(Failure::end, |()| (0, String::new()));
     if !message.is_empty() {
@@ -356,6 +368,8 @@ mod tests {
             "codesage demo --fast",
             "codesage complete a.rs:1:1 --json",
             "codesage journal --json --limit 3",
+            "codesage completions zsh",
+            "codesage man --out here",
             "codesage --log-level debug bench engine --json",
             "codesage doctor --json",
         ] {

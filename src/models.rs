@@ -11,3 +11,4 @@ pub mod hardware;
 pub mod memory;
 pub mod named;
 pub mod speed;
+pub mod split;

@@ -1,5 +1,5 @@
 //! The exact prompt that each kind of model in the catalogue is sent, from the bytes of a GGUF with its vocabulary's
-//! special tokens: header, row, spelling, tokens. And headers of each architecture with something changed in them.
+//! special tokens: header, row, spelling, tokens.
 //!
 //! A byte is a token here, so that a prompt can be read; what llama.cpp makes of one is `tests/engine.rs`'s to ask.
 
@@ -164,12 +164,12 @@ fn each_family_is_sent_its_prompt() {
         let forced = String::from_utf8(spelled.forced).unwrap();
         said += &format!("{family}: {:?} + {forced:?}\n", bytes.show(&spelled.tokens));
     }
-    expect![[r#"
+    expect![[r##"
         codesage-mini: "‹<|file_sep|>›b.rs\nfn b() {}\n‹<|file_sep|>›a.rs\n‹<|fim_prefix|>›‹<|fim_suffix|>›tail\n‹<|fim_middle|>›head <|fim_middle|>\ntyped" + "("
         qwen2.5-coder: "‹<|file_sep|>›b.rs\nfn b() {}\n‹<|file_sep|>›a.rs\n‹<|fim_prefix|>›head <|fim_middle|>\n‹<|fim_suffix|>›tail\n‹<|fim_middle|>›typed" + "("
         qwen3-coder: "‹<|file_sep|>›b.rs\nfn b() {}\n‹<|file_sep|>›a.rs\n‹<|fim_prefix|>›head <|fim_middle|>\n‹<|fim_suffix|>›tail\n‹<|fim_middle|>›typed" + "("
-        deepseek-coder: "‹<｜fim▁begin｜>›head <|fim_middle|>\n‹<｜fim▁hole｜>›tail\n‹<｜fim▁end｜>›typed" + "("
-        deepseek-coder-v2: "‹<｜fim▁begin｜>›head <|fim_middle|>\n‹<｜fim▁hole｜>›tail\n‹<｜fim▁end｜>›typed" + "("
+        deepseek-coder: "#b.rs\nfn b() {}\n#a.rs\n‹<｜fim▁begin｜>›head <|fim_middle|>\n‹<｜fim▁hole｜>›tail\n‹<｜fim▁end｜>›typed" + "("
+        deepseek-coder-v2: "#b.rs\nfn b() {}\n#a.rs\n‹<｜fim▁begin｜>›head <|fim_middle|>\n‹<｜fim▁hole｜>›tail\n‹<｜fim▁end｜>›typed" + "("
         codellama: "‹▁<PRE>›head <|fim_middle|>\n‹▁<SUF>›tail\n‹▁<MID>›typed" + "("
         starcoder2: "‹<file_sep>›b.rs\nfn b() {}\n‹<file_sep>›a.rs\n‹<fim_prefix>›head <|fim_middle|>\n‹<fim_suffix>›tail\n‹<fim_middle>›typed" + "("
         codegemma: "‹<|fim_prefix|>›head <|fim_middle|>\n‹<|fim_suffix|>›tail\n‹<|fim_middle|>›typed" + "("
@@ -177,7 +177,7 @@ fn each_family_is_sent_its_prompt() {
         codestral: "‹[SUFFIX]›tail\n‹[PREFIX]›head <|fim_middle|>\ntyped" + "("
         mellum: "‹<filename>›b.rs\nfn b() {}\n‹<filename>›a.rs\n‹<fim_suffix>›tail\n‹<fim_prefix>›head <|fim_middle|>\ntyped‹<fim_middle>›" + "("
         seed-coder: "‹<[fim-suffix]>›tail\n‹<[fim-prefix]>›head <|fim_middle|>\ntyped‹<[fim-middle]>›" + "("
-    "#]].assert_eq(&said);
+    "##]].assert_eq(&said);
     let all: BTreeSet<&str> = catalog::families().iter().map(|family| &*family.id).collect();
     assert_eq!(asked, all, "a family without a prompt here");
 }
@@ -274,39 +274,4 @@ fn each_chat_is_sent_its_prompt() {
         with(phi, model("phi3", "Phi 4 Mini Instruct", tokens)),
         expect!["‹<|system|>›Be brief.‹<|end|>›‹<|user|>›Mend <|im_end|> this.‹<|end|>›‹<|assistant|>›fn "],
     );
-}
-
-/// Whatever stands in a header of any architecture of the catalogue, it is judged: no panic, no endless reading. What
-/// is found sound here, `tests/engine.rs` gives to llama.cpp.
-#[test]
-fn three_hundred_changed_headers_of_each_architecture_are_judged() {
-    let mut architectures: BTreeSet<&str> =
-        catalog::families().iter().flat_map(|family| &family.architectures).map(String::as_str).collect();
-    architectures.insert("phi3");
-    for (seed, arch) in architectures.into_iter().enumerate() {
-        let model = TinyModel {
-            arch: String::from(arch).leak(),
-            fim: Fim::Keyed,
-            ..TinyModel::random(seed as u64 + 1).with_words(&["self"])
-        };
-        check_bytes(&model.build()).unwrap_or_else(|why| panic!("{arch}: {why}"));
-        let (mut sound, mut refused) = (0, 0);
-        for (what, bytes) in gguf::mutations(&model.gguf(), seed as u64 + 77, 300) {
-            match check_bytes(&bytes) {
-                Ok(header) => {
-                    sound += 1;
-                    // How it would be asked, and whether it would fit, are computed from its numbers.
-                    let spelling = catalog::spelling(&header);
-                    assert!(spelling.context <= header.context_length, "{arch} {what}");
-                    let _ = catalog::recognise(&header, "x");
-                    let _ = codesage::models::gguf::memory_bytes(&header, u32::MAX, u32::MAX);
-                }
-                Err(why) => {
-                    refused += 1;
-                    assert!(!why.to_string().is_empty(), "{arch} {what}");
-                }
-            }
-        }
-        assert!(sound > 5 && refused > 50, "{arch}: {sound} sound, {refused} refused");
-    }
 }

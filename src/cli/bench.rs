@@ -6,7 +6,7 @@ mod beside;
 mod drafts;
 mod model;
 mod replay;
-mod shape;
+pub mod shape;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! `codesage models`: which there are, which are here, and how to get one.
 
+mod calibrate;
 mod check;
 mod find;
 mod list;

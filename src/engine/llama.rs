@@ -19,6 +19,7 @@ mod measure;
 mod read;
 mod serve;
 mod task;
+mod version;
 mod vocab;
 mod write;
 
@@ -40,6 +41,7 @@ use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use about::about;
 pub use keep::Keep;
+pub use version::version;
 
 /// Which model to run.
 #[derive(Clone, Debug, PartialEq, Eq)]

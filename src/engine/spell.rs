@@ -39,9 +39,9 @@ pub struct Spelling {
     pub begin: Option<Token>,
     /// Prefix, suffix, middle; none for `Layout::PrefixOnly`.
     pub fim: Option<FimTokens>,
-    /// Stands before the header of a file, where the model knows more than one.
+    /// Stands before the header of a file, where the model has a token for that.
     pub separator: Option<Token>,
-    /// The text between the separator and a file's own, with `{path}`.
+    /// The text before a file's own, behind the separator, with `{path}`; empty for a model that knows one file only.
     pub file_header: String,
     /// How it is talked to; none for a model that does not chat.
     pub chat: Option<Arc<Chat>>,
@@ -55,6 +55,13 @@ pub struct FimTokens {
     pub suffix: Token,
     /// Only `Layout::SuffixPrefixMiddle` may lack it.
     pub middle: Option<Token>,
+}
+
+impl Spelling {
+    /// Whether other files can be shown to the model.
+    pub fn quotes(&self) -> bool {
+        !self.file_header.is_empty()
+    }
 }
 
 /// A spelled prompt.
@@ -177,18 +184,18 @@ impl Speller {
         Spelled { tokens, forced }
     }
 
-    /// Other files, each behind a separator and its path, then the path of this one: most stable first.
+    /// Other files, each behind its header, then the header of this one: most stable first.
     fn put_files(&mut self, fill: &Fill, tokenizer: &dyn Tokenizer, tokens: &mut Vec<Token>) {
-        let Some(separator) = self.spelling.separator.filter(|_| !fill.snippets.is_empty()) else {
+        if fill.snippets.is_empty() || !self.spelling.quotes() {
             return;
-        };
+        }
         for snippet in fill.snippets.iter() {
-            tokens.push(separator);
+            tokens.extend(self.spelling.separator);
             let newline = if snippet.text.ends_with('\n') { "" } else { "\n" };
             let text = self.header(&snippet.path) + &snippet.text + newline;
             self.put(&text, tokenizer, tokens);
         }
-        tokens.push(separator);
+        tokens.extend(self.spelling.separator);
         self.put(&self.header(&fill.path), tokenizer, tokens);
     }
 

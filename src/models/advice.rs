@@ -1,7 +1,7 @@
 //! Which model for this machine: each row of the catalogue held against its memory and speed, the best first.
 //!
 //! Pure: the machine is measured elsewhere (`hardware`, `speed`), and so is what lies on the disk (`discover`). Speeds
-//! are estimates for the processor alone; a GPU that this build can use is faster.
+//! are estimates.
 
 use std::cmp::Ordering;
 use std::path::PathBuf;
@@ -23,8 +23,8 @@ pub const FILLING: &str = "HumanEval-FIM";
 pub struct Machine {
     /// Bytes of memory that are free; none: nobody says.
     pub available: Option<u64>,
-    /// Bytes that are read from memory in a second.
-    pub memory_speed: f64,
+    /// Bytes of weights that a model gets through in a second when it writes.
+    pub weight_speed: f64,
 }
 
 /// A file of a catalogue's model that is here already.
@@ -114,7 +114,7 @@ fn row(machine: &Machine, model: &'static Model, here: Vec<Here>) -> Option<Row>
     let one = |quantization: String, file: Bytes, here: Option<PathBuf>| {
         let memory = model.needs(file.count).usual_bytes(model.context);
         let tokens_per_second =
-            speed::tokens_per_second(file.count as f64 * model.active_part(), machine.memory_speed);
+            speed::tokens_per_second(file.count as f64 * model.active_part(), machine.weight_speed);
         let fits = match machine.available {
             Some(available) if memory > available => Fits::No,
             _ if tokens_per_second < Purpose::of(model).enough() => Fits::Slowly,
@@ -172,7 +172,7 @@ mod tests {
 
     /// The first names, with how they fit, and what is advised.
     fn check(available: u64, memory_speed: f64, purpose: Purpose, first: &[&str], advised: Option<&str>) {
-        let machine = Machine { available: Some(available), memory_speed };
+        let machine = Machine { available: Some(available), weight_speed: speed::of_memory(memory_speed) };
         let rows = rows(&machine, purpose, catalog::models(), |_| Vec::new());
         let said: Vec<String> = rows
             .iter()
@@ -214,7 +214,7 @@ mod tests {
     fn a_licence_that_forbids_work_is_listed_and_not_advised() {
         let model = catalog::named("qwen2.5-coder-3b").unwrap();
         assert!(forbids_work(model) && !forbids_work(catalog::named("qwen2.5-coder-7b").unwrap()));
-        let machine = Machine { available: Some(64 * GB), memory_speed: 8e10 };
+        let machine = Machine { available: Some(64 * GB), weight_speed: 5.6e10 };
         let rows = rows(&machine, Purpose::Suggestions, catalog::models(), |_| Vec::new());
         let three = rows.iter().find(|row| row.model.name == model.name).unwrap();
         assert_eq!(three.fits, Fits::Well);
@@ -228,7 +228,7 @@ mod tests {
             let file = Here { path: "x.gguf".into(), quantization: "Q6_K".into(), bytes: 6 * GB };
             if is_it { vec![file] } else { Vec::new() }
         };
-        let machine = Machine { available: None, memory_speed: 1e12 };
+        let machine = Machine { available: None, weight_speed: 7e11 };
         let rows = rows(&machine, Purpose::Suggestions, catalog::models(), here);
         let row = rows.iter().find(|row| row.here.is_some()).unwrap();
         assert_eq!((row.quantization.as_str(), row.file.count), ("Q6_K", 6 * GB));

@@ -14,7 +14,8 @@ use serde::Deserialize;
 
 use crate::models::gguf::{FimTokens, Header, Vocabulary};
 pub use model::{
-    Bytes, Model, Role, Score, Shape, Source, bits, called, differences, markdown, named, nearest, recognise,
+    Bytes, Model, Role, Score, Shape, Source, bits, called, contradiction, differences, markdown, named, nearest,
+    recognise,
 };
 
 /// Where the parts of a fill-in-the-middle prompt stand.
@@ -55,7 +56,7 @@ pub struct Family {
     pub repository: Option<String>,
     /// The token before each file's path.
     pub file: Option<String>,
-    /// The text after that token, with `{path}`, before a file's text; empty: no other files are shown.
+    /// The text before a file's, behind that token where there is one, with `{path}`; empty: no other files are shown.
     #[serde(default)]
     pub file_header: String,
     /// Tokens that end an answer, besides those that llama.cpp knows.
@@ -86,7 +87,7 @@ pub struct Spelling {
     pub rep: Option<u32>,
     /// Before each file's header.
     pub sep: Option<u32>,
-    /// After `sep`, with `{path}`; empty: other files cannot be shown to this model.
+    /// Behind `sep`, where there is one, with `{path}`; empty: other files cannot be shown to this model.
     pub file_header: String,
     /// End tokens besides those that llama.cpp knows.
     pub ends: Vec<u32>,

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use crate::models::catalog::{self, Layout, Model};
 use crate::models::gguf::{self, Header, Unfit};
+use crate::models::split::Split;
 pub use places::{Place, Surroundings};
 
 /// A file that looks like a model, unopened.
@@ -102,16 +103,7 @@ pub fn examine(candidate: &Candidate) -> Result<Fit, Unfit> {
     let spelling = catalog::spelling(&header);
     let model = catalog::recognise(&header, &candidate.called);
     let mut notes: Vec<String> = spelling.notice.into_iter().collect();
-    if let Some(model) = model {
-        let differences = catalog::differences(model, &header);
-        if !differences.is_empty() {
-            notes.push(format!(
-                "Not quite the {} of the catalogue ({}).",
-                model.name,
-                differences.join(", ")
-            ));
-        }
-    }
+    notes.extend(model.and_then(|model| catalog::contradiction(model, &header)));
     Ok(Fit {
         model,
         family: spelling.family,
@@ -125,29 +117,18 @@ pub fn examine(candidate: &Candidate) -> Result<Fit, Unfit> {
 /// `None` for a later part of a model whose first part lies beside it.
 fn candidate(place: Place, path: PathBuf) -> Option<Candidate> {
     let name = path.file_name()?.to_string_lossy().into_owned();
-    let stem = name.get(..name.len().checked_sub(".gguf".len())?)?.to_owned();
     let size = |path: &Path| path.metadata().map_or(0, |metadata| metadata.len());
-    let Some((start, number, count)) = part(&stem) else {
+    let Some(split) = Split::parse(&name) else {
+        let called = name.get(..name.len().checked_sub(".gguf".len())?)?.to_owned();
         let bytes = size(&path);
-        return Some(Candidate { place, path, called: stem, bytes, also: Vec::new() });
+        return Some(Candidate { place, path, called, bytes, also: Vec::new() });
     };
-    let sibling = |number: u32| path.with_file_name(format!("{start}-{number:05}-of-{count:05}.gguf"));
-    if number > 1 && sibling(1).is_file() {
+    let sibling = |number: u32| path.with_file_name(split.part(number));
+    if split.number > 1 && sibling(1).is_file() {
         return None;
     }
     // A name can announce any number of parts.
-    let bytes = (1..=count.min(1000)).map(|number| size(&sibling(number))).sum();
-    let called = start.to_owned();
+    let bytes = (1..=split.count.min(1000)).map(|number| size(&sibling(number))).sum();
+    let called = split.stem.to_owned();
     Some(Candidate { place, path, called, bytes, also: Vec::new() })
-}
-
-/// What llama.cpp calls the parts of a model: the common start, which one it is, and of how many.
-fn part(stem: &str) -> Option<(&str, u32, u32)> {
-    let (rest, count) = stem.rsplit_once("-of-")?;
-    let (start, number) = rest.rsplit_once('-')?;
-    let digits = |text: &str| {
-        let is_number = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| text.parse().ok()).flatten()
-    };
-    Some((start, digits(number)?, digits(count)?))
 }

@@ -5,9 +5,10 @@
 //! its checksum and its header were found right. Two processes that want the same file share the work: the second
 //! waits for the first. Nothing is sent but the address, and a token where one is set for that host.
 //!
-//! `part` is the file in the making, `request` what is asked of a server.
+//! `part` is the file in the making, `request` what is asked of a server, `parts` a model in several files.
 
 mod part;
+mod parts;
 mod request;
 
 use std::fs::{File, TryLockError};
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::models::{gguf, memory};
+use crate::models::memory;
 use part::Part;
 use request::{Answer, Client, Published};
 
@@ -34,6 +35,8 @@ pub struct Wanted {
     pub target: PathBuf,
     /// Lower-case hexadecimal.
     pub sha256: Option<String>,
+    /// How many the catalogue knows the file to have.
+    pub bytes: Option<u64>,
     /// Of the host of `url`; sent to no other.
     pub token: Option<String>,
 }
@@ -53,6 +56,8 @@ pub struct Rules<'a> {
 /// How it is getting on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Of a model in several files this one is next.
+    Part { number: u32, count: u32 },
     /// Another process is fetching the same file.
     Waiting,
     /// `have` of `total` bytes are here: at the start, and where something has to be begun anew.
@@ -91,8 +96,14 @@ impl Default for Rules<'static> {
     }
 }
 
-/// Fetches, telling how it gets on. The error is a sentence that says what to do.
+/// Fetches, telling how it gets on: of a model in several files all, whichever of them is named. The error is a sentence
+/// that says what to do.
 pub fn fetch(wanted: &Wanted, rules: &Rules, told: &mut dyn FnMut(Event)) -> Result<Outcome, String> {
+    parts::all(wanted, rules, told)
+}
+
+/// One file.
+fn one(wanted: &Wanted, rules: &Rules, told: &mut dyn FnMut(Event)) -> Result<Outcome, String> {
     let target = &wanted.target;
     let about = |error: io::Error| format!("{}: {error}", target.display());
     let folder = target.parent().ok_or_else(|| format!("{} is no file", target.display()))?;
@@ -125,8 +136,18 @@ pub fn fetch(wanted: &Wanted, rules: &Rules, told: &mut dyn FnMut(Event)) -> Res
             "Nobody names a checksum of this file: its size and its header are all that is checked.".into(),
         ));
     }
+    if let (Some(known), Some(found)) = (wanted.bytes, published.bytes)
+        && known != found
+    {
+        told(Event::Note(format!(
+            "The catalogue knows this file with {known} bytes, the publisher has one with {found}: it is newer than the \
+             catalogue."
+        )));
+    }
     told(Event::Checking);
-    let mut part = Part::open(beside(target, ".part"), beside(target, ".part.etag")).map_err(about)?;
+    let part_file = beside(target, ".part");
+    let mut part = Part::open(part_file.clone(), beside(target, ".part.etag"))
+        .map_err(|error| format!("{}: {error}", part_file.display()))?;
     room(folder, &published, part.have(), rules)?;
 
     let mut is_older = part.have() > 0;
@@ -155,7 +176,7 @@ pub fn fetch(wanted: &Wanted, rules: &Rules, told: &mut dyn FnMut(Event)) -> Res
         }
     }
     part.finish().map_err(|error| full(&error, 0).unwrap_or_else(|| about(error)))?;
-    if let Err(why) = gguf::check(part.path()) {
+    if let Err(why) = parts::check(part.path(), target) {
         part.remove();
         return Err(format!("{}: what came cannot be used: {why}; nothing was kept", wanted.url));
     }
@@ -292,17 +313,20 @@ fn room(folder: &Path, published: &Published, have: u64, rules: &Rules) -> Resul
     ))
 }
 
-/// What to say of a disk that has filled up meanwhile.
+/// What to say of a disk that takes no more, though it seemed to have room.
 fn full(error: &io::Error, needed: u64) -> Option<String> {
-    let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
-    let sentence = || {
-        let of =
-            if needed > 0 { format!(" (the file has {})", memory::shown(needed)) } else { String::new() };
-        format!(
+    let of = if needed > 0 { format!(" (the file has {})", memory::shown(needed)) } else { String::new() };
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Some(format!(
             "the disk is full{of}; what came is kept: free some space, and the same command goes on from there"
-        )
-    };
-    kinds.contains(&error.kind()).then(sentence)
+        )),
+        // FAT has four gigabytes for a file; a limit of the process looks the same.
+        io::ErrorKind::FileTooLarge => Some(format!(
+            "the disk takes no file so large{of}; what came is kept: raise the limit (`ulimit -f`), or name a folder of \
+             another file system in CODESAGE_MODELS"
+        )),
+        _ => None,
+    }
 }
 
 /// Bytes that the disk of a folder has free for this user.
@@ -320,7 +344,7 @@ fn free_bytes(folder: &Path) -> Option<u64> {
 }
 
 fn is_sound(target: &Path) -> bool {
-    target.is_file() && gguf::check(target).is_ok()
+    target.is_file() && parts::check(target, target).is_ok()
 }
 
 fn beside(target: &Path, ending: &str) -> PathBuf {

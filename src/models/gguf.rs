@@ -5,11 +5,12 @@
 //! by itself (a wrong shape, a tensor too many) is left to it; what makes it abort, crash or write nonsense is not.
 //! The rules are those of the pinned llama.cpp and are to be read again when the pin moves.
 //!
-//! `cursor`, `value` and `read` know the container, `keys` the types of its values; `role`, `vocabulary`, `shape` and
-//! `tensors` what they mean; `architecture` and `kind` what llama.cpp has.
+//! `cursor`, `value` and `read` know the container, `keys` the types of its values; `role`, `vocabulary`, `shape`, `heads`
+//! and `tensors` what they mean; `architecture` and `kind` what llama.cpp has.
 
 mod architecture;
 mod cursor;
+mod heads;
 mod keys;
 mod kind;
 mod read;
@@ -101,8 +102,13 @@ fn damaged(what: String) -> Unfit {
 
 /// Whether the model at `path` can be loaded, and what it is. The other parts of a split model are read too.
 pub fn check(path: &Path) -> Result<Header, Unfit> {
+    check_as(path, path)
+}
+
+/// Like [`check`] for a file that will be called `target`: beside that lie the other parts of a split model.
+pub fn check_as(path: &Path, target: &Path) -> Result<Header, Unfit> {
     let mut container = open(path)?;
-    let parts = split(&container, path)?;
+    let parts = split(&container, target)?;
     for (number, part) in parts.iter().enumerate() {
         let name = file_name(part);
         let other = open(part)
@@ -114,6 +120,22 @@ pub fn check(path: &Path) -> Result<Header, Unfit> {
         container.tensors.extend(other.tensors);
     }
     judge(&container, parts.len() as u32 + 1)
+}
+
+/// Whether the file at `path` is whole and says that it is part `number` of `count`, from 1. What it is a part of can be
+/// judged once all are there.
+pub fn check_part(path: &Path, number: u32, count: u32) -> Result<(), Unfit> {
+    let container = open(path)?;
+    let keys = Keys { container: &container, architecture: "" };
+    let found = (keys.u16("split.no")?, keys.u16("split.count")?);
+    match found {
+        (Some(no), Some(of)) if (u32::from(no) + 1, u32::from(of)) == (number, count) => Ok(()),
+        (Some(no), Some(of)) => Err(damaged(format!(
+            "the file is part {} of {of} of a model, not {number} of {count}",
+            u32::from(no) + 1
+        ))),
+        _ => Err(damaged(format!("the file does not say that it is part {number} of {count} of a model"))),
+    }
 }
 
 /// Like [`check`] for the bytes of one file. A file that names other parts is refused.

@@ -1,8 +1,9 @@
 //! How fast this machine could write with a model that it has not loaded: an estimate, and called so.
 //!
-//! A processor that writes one token reads every weight that works for it once, so that memory's speed is the limit.
-//! That speed is measured; how much of it a model's arithmetic reaches is not, and taken from experience. What a model
-//! really does is measured by `codesage bench engine`. This reads no file and loads nothing.
+//! A processor that writes one token reads every weight that works for it once. How many bytes of weights it gets through
+//! in a second is measured with llama.cpp (`codesage models list`); where that cannot be done the speed of memory is, and
+//! how much of it a model's arithmetic reaches is taken from experience. What a model really does is measured by
+//! `codesage bench engine`. This reads no file and loads nothing.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -41,9 +42,14 @@ pub fn memory_speed(threads: u32, available: Option<u64>, time: Duration) -> f64
     read.into_iter().map(|(bytes, took)| bytes as f64 / took.as_secs_f64().max(1e-9)).sum()
 }
 
-/// Tokens a second to expect where `weight_bytes` are read for each, at `memory_speed` bytes a second.
-pub fn tokens_per_second(weight_bytes: f64, memory_speed: f64) -> f64 {
-    memory_speed * REACHED / weight_bytes.max(1.0)
+/// Bytes of weights a second to expect of a memory of so many bytes a second, where nothing better is known.
+pub fn of_memory(memory_speed: f64) -> f64 {
+    memory_speed * REACHED
+}
+
+/// Tokens a second to expect where `weight_bytes` are read for each, at `weight_speed` bytes a second.
+pub fn tokens_per_second(weight_bytes: f64, weight_speed: f64) -> f64 {
+    weight_speed / weight_bytes.max(1.0)
 }
 
 #[cfg(test)]
@@ -54,7 +60,7 @@ mod tests {
     fn a_speed_is_a_number_and_what_is_larger_is_slower() {
         let speed = memory_speed(2, Some(0), Duration::from_millis(5));
         assert!(speed.is_finite() && speed > 0.0, "{speed}");
-        assert_eq!(tokens_per_second(7e8, 1e9), 1.0);
+        assert_eq!(tokens_per_second(7e8, of_memory(1e9)), 1.0);
         assert!(tokens_per_second(0.0, 1e9).is_finite());
     }
 }

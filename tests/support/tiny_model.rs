@@ -267,6 +267,11 @@ impl TinyModel {
             .set("tokenizer.ggml.token_type", Value::I32s(types.collect()))
             .set("tokenizer.ggml.tokens", Value::Strs(tokens))
             .set("tokenizer.ggml.merges", Value::Strs(merges.collect()));
+        if self.arch == "deepseek2" {
+            // Its keys are never rotated whole, and there are as many as queries.
+            gguf.set(&arch("rope.dimension_count"), Value::U32((width / HEADS / 2) as u32))
+                .set(&arch("attention.head_count_kv"), Value::U32(HEADS as u32));
+        }
         if self.bos {
             gguf.set(&vocab("bos_token_id"), Value::U32(END_OF_TEXT));
         }

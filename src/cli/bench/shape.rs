@@ -125,6 +125,11 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A model to measure with and throw away: eight-bit weights, a vocabulary of bytes and words of code.
+pub fn throwaway(dimensions: Dimensions, output: &mut impl Write) -> Result<(), Failure> {
+    model("random", dimensions, Format::Q8_0, Vocabulary::of_code(dimensions.rows), 1, output)
+}
+
 /// The whole file.
 fn model(
     name: &str,

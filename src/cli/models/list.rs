@@ -8,14 +8,26 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::{Failure, Session};
-use super::padded;
+use super::{calibrate, padded};
+use crate::config::Settings;
 use crate::models::advice::{self, Fits, Here, Machine, Purpose, Row};
 use crate::models::catalog::{self, Model};
 use crate::models::discover::{self, Surroundings};
 use crate::models::{hardware, memory, speed};
 
-/// Of measuring; having the memory to read takes as long again.
+/// Of measuring the memory; having it to read takes as long again.
 const MEASURED: Duration = Duration::from_millis(500);
+
+/// How fast models would write here, and how that is known.
+struct Speed {
+    /// Bytes of weights a second.
+    weights: f64,
+    threads: u32,
+    /// Of measuring.
+    took: Duration,
+    /// None: by llama.cpp. Else by the speed of memory, bytes a second, and why.
+    memory: Option<(f64, String)>,
+}
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -26,32 +38,58 @@ pub struct Options {
 
 pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let here = on_disk();
-    let (threads, available) = (hardware::compute_threads(), hardware::available_memory());
-    let start = Instant::now();
-    let memory_speed = speed::memory_speed(threads, available, MEASURED);
-    let took = start.elapsed();
-    let machine = Machine { available, memory_speed };
+    let available = hardware::available_memory();
+    let speed = measured(&session.settings, available)?;
+    let machine = Machine { available, weight_speed: speed.weights };
     let of = |model: &Model| here.get(&model.name).cloned().unwrap_or_default();
     let lists =
         Purpose::BOTH.map(|purpose| (purpose, advice::rows(&machine, purpose, catalog::models(), of)));
     let mut output = session.output;
     if options.json {
-        writeln!(output, "{:#}", object(&machine, threads, &lists))?;
+        writeln!(output, "{:#}", object(&machine, &speed, &lists))?;
         return Ok(());
     }
     for (purpose, rows) in &lists {
         write!(output, "{}", table(*purpose, rows))?;
     }
     let free = available.map_or("an unknown part".to_owned(), memory::shown);
-    writeln!(
-        output,
-        "Speeds are estimated, for the processor alone: {threads} threads read {:.1} GB/s from memory just now (measured \
-         in {:.1} s). Free memory: {free}. A size with ~ is computed.",
-        machine.memory_speed / 1e9,
-        took.as_secs_f64()
-    )?;
+    writeln!(output, "{} Free memory: {free}. A size with ~ is computed.", speed.told())?;
     writeln!(output, "{}", recommendation(&lists[0].1))?;
     Ok(())
+}
+
+/// By llama.cpp where that can be had. Somebody who ends it meanwhile ends all.
+fn measured(settings: &Settings, available: Option<u64>) -> Result<Speed, Failure> {
+    let (start, threads) = (Instant::now(), hardware::compute_threads());
+    let of = |weights, memory| Speed { weights, threads, took: start.elapsed(), memory };
+    match calibrate::weight_speed(settings, available) {
+        Ok(weights) => Ok(of(weights, None)),
+        Err(Failure::Message(why)) => {
+            let memory = speed::memory_speed(threads, available, MEASURED);
+            Ok(of(speed::of_memory(memory), Some((memory, why))))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+impl Speed {
+    fn told(&self) -> String {
+        let Self { weights, threads, took, memory } = self;
+        let took = took.as_secs_f64();
+        match memory {
+            None => format!(
+                "Speeds are estimated from what llama.cpp did just now: it wrote with random weights and got through \
+                 {:.1} GB of them a second (measured in {took:.1} s).",
+                weights / 1e9
+            ),
+            Some((memory, why)) => format!(
+                "Speeds are estimated, for the processor alone: {threads} threads read {:.1} GB/s from memory just now \
+                 (measured in {took:.1} s), of which a model reaches about {:.0} %. llama.cpp was not measured: {why}.",
+                memory / 1e9,
+                weights / memory * 100.0
+            ),
+        }
+    }
 }
 
 /// Files of the catalogue's models, by the model's name.
@@ -129,13 +167,14 @@ fn recommendation(rows: &[Row]) -> String {
     format!("For this machine: {command}{slow}")
 }
 
-fn object(machine: &Machine, threads: u32, lists: &[(Purpose, Vec<Row>); 2]) -> Value {
+fn object(machine: &Machine, speed: &Speed, lists: &[(Purpose, Vec<Row>); 2]) -> Value {
     let rows = |rows: &[Row]| rows.iter().map(row_object).collect::<Vec<Value>>();
     json!({
         "machine": {
             "availableBytes": machine.available,
-            "threads": threads,
-            "memoryBytesPerSecond": machine.memory_speed.round(),
+            "threads": speed.threads,
+            "weightBytesPerSecond": machine.weight_speed.round(),
+            "memoryBytesPerSecond": speed.memory.as_ref().map(|(memory, _)| memory.round()),
         },
         "suggestions": rows(&lists[0].1),
         "edits": rows(&lists[1].1),
@@ -184,8 +223,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_speed_says_how_it_is_known() {
+        let took = Duration::from_millis(1900);
+        let by_llama = Speed { weights: 8.06e9, threads: 2, took, memory: None };
+        expect!["Speeds are estimated from what llama.cpp did just now: it wrote with random weights and got through 8.1 GB of them a second (measured in 1.9 s)."].assert_eq(&by_llama.told());
+        let memory = Some((1e10, "this program was built without llama.cpp".to_owned()));
+        let by_memory = Speed { weights: speed::of_memory(1e10), memory, ..by_llama };
+        expect!["Speeds are estimated, for the processor alone: 2 threads read 10.0 GB/s from memory just now (measured in 1.9 s), of which a model reaches about 70 %. llama.cpp was not measured: this program was built without llama.cpp."].assert_eq(&by_memory.told());
+    }
+
+    #[test]
     fn the_table_says_what_fits_and_what_to_type() {
-        let machine = Machine { available: Some(6_000_000_000), memory_speed: 2e10 };
+        let machine = Machine { available: Some(6_000_000_000), weight_speed: 1.4e10 };
         let here = |model: &Model| {
             let file = Here { path: "a.gguf".into(), quantization: "Q8_0".into(), bytes: 531_068_128 };
             if model.name == "qwen2.5-coder-0.5b" { vec![file] } else { Vec::new() }

@@ -6,6 +6,7 @@ use url::Url;
 use super::super::{Failure, Session};
 use crate::models::catalog::{self, Model};
 use crate::models::discover::Surroundings;
+use crate::models::split::Split;
 
 /// Where Hugging Face is, unless `HF_ENDPOINT` names a mirror of it.
 const HUB: &str = "https://huggingface.co";
@@ -23,11 +24,16 @@ pub struct Options {
 }
 
 /// What to fetch, and what to call it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Order {
     url: Url,
     file: String,
     sha256: Option<String>,
+    /// As the catalogue knows it.
+    bytes: Option<u64>,
+    /// The row of the catalogue that was asked for.
+    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing comes that could contradict it"))]
+    model: Option<&'static Model>,
     /// Sentences for the person, before anything is fetched.
     notes: Vec<String>,
 }
@@ -62,8 +68,8 @@ fn order(options: &Options, hub: &str) -> Result<Order, String> {
         let last = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
         let file =
             if last.to_lowercase().ends_with(".gguf") { last.to_owned() } else { format!("{name}.gguf") };
-        let file = harmless(&file);
-        return Ok(Order { url: url.clone(), file, sha256: None, notes });
+        let file = first_part(harmless(&file));
+        return Ok(Order { url: url.clone(), file, sha256: None, bytes: None, model: None, notes });
     }
     let Some(model) = model else {
         let near = catalog::nearest(name).join(", ");
@@ -83,8 +89,13 @@ fn order(options: &Options, hub: &str) -> Result<Order, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("HF_ENDPOINT: {address}: an address begins with https or http"));
     }
-    let sha256 = source.sha256.map(str::to_owned);
-    Ok(Order { url, file: source.file, sha256, notes })
+    let (sha256, bytes) = (source.sha256.map(str::to_owned), source.bytes);
+    Ok(Order { url, file: first_part(source.file), sha256, bytes, model: Some(model), notes })
+}
+
+/// By which a model in several files is loaded.
+fn first_part(file: String) -> String {
+    Split::parse(&file).map_or(file.clone(), |split| split.part(1))
 }
 
 fn licence(model: &Model) -> Option<String> {
@@ -106,11 +117,15 @@ mod fetch {
 
     use super::super::super::{Failure, Session};
     use super::{Options, Order};
+    use crate::models::memory;
 
     pub fn run(_: Session, order: &Order, target: &Path, _: &Options) -> Result<(), Failure> {
-        let sum = order.sha256.as_ref().map_or(String::new(), |sum| format!(" (SHA-256 {sum})"));
+        let size = order.bytes.map(memory::shown);
+        let sum = order.sha256.as_ref().map(|sum| format!("SHA-256 {sum}"));
+        let known: Vec<String> = size.into_iter().chain(sum).collect();
+        let known = if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) };
         Err(Failure::Message(format!(
-            "this codesage was built without `pull`; download {}{sum} to {} yourself",
+            "this codesage was built without `pull`; download {}{known} to {} yourself",
             order.url,
             target.display()
         )))
@@ -131,7 +146,7 @@ mod fetch {
     use super::super::super::{Failure, Session, warn};
     use super::{Options, Order};
     use crate::models::fetch::{Event, Outcome, Rules, Wanted, fetch};
-    use crate::models::memory;
+    use crate::models::{catalog, gguf, memory};
 
     /// Between two lines where there is no terminal.
     const QUIET: Duration = Duration::from_secs(10);
@@ -144,6 +159,7 @@ mod fetch {
             url: order.url.clone(),
             target: target.to_path_buf(),
             sha256: order.sha256.clone(),
+            bytes: order.bytes,
             token,
         };
         warn(format_args!("{} → {}\n", order.url, target.display()));
@@ -151,6 +167,12 @@ mod fetch {
         let outcome = fetch(&wanted, &Rules::default(), &mut |event| progress.tell(event));
         progress.bar.finish_and_clear();
         let outcome = outcome.map_err(Failure::Message)?;
+        if let Some(model) = order.model
+            && let Ok(header) = gguf::check(target)
+            && let Some(sentence) = catalog::contradiction(model, &header)
+        {
+            warn(format_args!("{} The file is believed.\n", harmless(&sentence)));
+        }
         let name = if options.from.is_some() { &order.file } else { &options.name };
         let mut output = session.output;
         match outcome {
@@ -201,6 +223,10 @@ mod fetch {
                         self.say(format!("{}{of}", memory::shown(self.have)));
                     }
                 }
+                Event::Part { number, count } => {
+                    (self.have, self.total) = (0, None);
+                    self.say(format!("part {number} of {count}"));
+                }
                 Event::Waiting => {
                     self.say("another process is downloading this file; waiting for it".to_owned())
                 }
@@ -248,6 +274,7 @@ mod tests {
             ordered("qwen2.5-coder-1.5b", Some("Q2_K"), None),
             ordered("qwen2.5-coder-1b", None, None),
             ordered("mine", None, Some(from)),
+            ordered("mine", None, Some("https://example.com/x-00002-of-00003.gguf")),
             ordered("../../etc/passwd", None, Some("http://example.com/")),
             ordered("mine", None, Some("file:///etc/passwd")),
         ];
@@ -259,6 +286,7 @@ mod tests {
             qwen2.5-coder-1.5b is published as Q8_0, not as Q2_K
             the catalogue has no "qwen2.5-coder-1b"; the nearest are qwen2.5-coder-1.5b, qwen2.5-coder-14b, qwen2.5-coder-3b. `codesage models list` shows all; --from URL takes any GGUF file
             https://example.com/a%2F..%2Fb/x.gguf?download=true as x.gguf, no sum []
+            https://example.com/x-00002-of-00003.gguf as x-00001-of-00003.gguf, no sum []
             http://example.com/ as _.._etc_passwd.gguf, no sum ["The address is not encrypted: who is on the way can change what comes."]
             --from file:///etc/passwd: an address begins with https or http
         "#]].assert_eq(&said.map(|line| line + "\n").concat());

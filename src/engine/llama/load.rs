@@ -100,7 +100,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         model_bytes: model.size(),
         kv_bytes: gguf::kv_bytes(&header, fit.shape.cells),
         fills: spelling.fim.is_some(),
-        quotes: spelling.separator.is_some(),
+        quotes: spelling.quotes(),
         chats: spelling.chat.is_some(),
         notice: row.notice,
         path,

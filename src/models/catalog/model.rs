@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{FILE, models, plain};
+use super::{FILE, family, models, plain};
 use crate::models::gguf::Header;
 use crate::models::memory::{self, Needs};
 
@@ -269,5 +269,21 @@ pub fn differences(model: &Model, header: &Header) -> Vec<String> {
     differ("layers", header.layers.into(), model.shape.layers.into());
     differ("width", header.embedding.into(), model.shape.width.into());
     differ("tokens of context", header.context_length.into(), model.context.into());
+    let found = family(header).map(|family| family.id.as_str());
+    if found != model.family.as_deref() {
+        let asked = |family: Option<&str>| family.unwrap_or("no family").to_owned();
+        told.push(format!(
+            "asked as: {} by the file, {} by the catalogue",
+            asked(found),
+            asked(model.family.as_deref())
+        ));
+    }
     told
+}
+
+/// The same as a sentence; none where the two agree.
+pub fn contradiction(model: &Model, header: &Header) -> Option<String> {
+    let differences = differences(model, header);
+    let sentence = || format!("Not quite the {} of the catalogue ({}).", model.name, differences.join(", "));
+    (!differences.is_empty()).then(sentence)
 }

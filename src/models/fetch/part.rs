@@ -18,8 +18,14 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Goes on with what an earlier try left, which is read for its checksum.
+    /// Goes on with what an earlier try left, which is read for its checksum. A link is not followed, nor a pipe waited
+    /// for.
     pub fn open(path: PathBuf, tag_path: PathBuf) -> io::Result<Self> {
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(io::Error::other(
+                "there is something else in the place of what was fetched; remove it",
+            ));
+        }
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         let (mut have, mut hash) = (0, Sha256::new());
         let mut buffer = vec![0; 1 << 17];

@@ -1,9 +1,10 @@
 //! The hyperparameters, and the header made of all that was found.
 //!
 //! Each rule is an assertion of `llama-model.cpp`, `llama-hparams.cpp`, a graph of `models/` or a kernel of ggml,
-//! which would abort the process. It looks neither at tensors nor at tokens.
+//! which would abort the process. It looks neither at tensors nor at tokens; what is asked of heads, `heads` knows.
 
 use super::architecture::{self, Memory};
+use super::heads::Heads;
 use super::keys::Keys;
 use super::read::Tensor;
 use super::value::Value;
@@ -14,6 +15,8 @@ use super::{Header, Unfit, damaged, tensors};
 const MAX_LAYERS: u32 = 512;
 /// `LLAMA_MAX_EXPERTS`.
 const MAX_EXPERTS: u32 = 1024;
+/// The last of `llama_expert_gating_func_type`.
+const MAX_GATING: u32 = 4;
 /// Bytes; the longest chat templates in use have some 20 KB.
 const MAX_TEMPLATE: usize = 128 << 10;
 
@@ -22,6 +25,7 @@ pub(super) fn header(keys: &Keys<'_>, vocabulary: Vocabulary, parts: u32) -> Res
     let embedding = positive(keys, "embedding_length")?;
     let layers = layers(keys)?;
     experts(keys, layers)?;
+    states(keys)?;
     numbers(keys)?;
     let plain = architecture::is_plain(keys.architecture);
     let heads = Heads::read(keys, embedding, layers)?;
@@ -105,6 +109,36 @@ fn experts(keys: &Keys<'_>, layers: u32) -> Result<(), Unfit> {
     if groups > 1 && !(1..groups).contains(&used_groups) {
         return Err(keys.wrong(&used_groups_key, &format!("is {used_groups} of {groups} groups")));
     }
+    let gating_key = keys.named("expert_gating_func");
+    match keys.u32(&gating_key)? {
+        Some(gating) if gating > MAX_GATING => {
+            Err(keys.wrong(&gating_key, &format!("is {gating}, which llama.cpp does not know")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Of layers that keep a state in place of keys and values: what no tensor's shape says, and a graph divides by.
+fn states(keys: &Keys<'_>) -> Result<(), Unfit> {
+    let interval = keys.named("full_attention_interval");
+    if keys.u32(&interval)? == Some(0) {
+        return Err(keys.wrong(&interval, "is 0"));
+    }
+    if keys.architecture != "qwen3next" {
+        return Ok(());
+    }
+    let number = |name: &str| keys.u32(&keys.named(&format!("ssm.{name}")));
+    let of =
+        (number("inner_size")?, number("time_step_rank")?, number("state_size")?, number("group_count")?);
+    // Where one is missing llama.cpp says so.
+    let (Some(inner), Some(heads), Some(width), Some(groups)) = of else { return Ok(()) };
+    if u64::from(heads) * u64::from(width) != u64::from(inner) {
+        let what = format!("is {inner}: {heads} heads of {width} do not make it up");
+        return Err(keys.wrong(&keys.named("ssm.inner_size"), &what));
+    }
+    if groups == 0 || !heads.is_multiple_of(groups) {
+        return Err(keys.wrong(&keys.named("ssm.group_count"), &format!("is {groups} for {heads} heads")));
+    }
     Ok(())
 }
 
@@ -130,8 +164,10 @@ fn numbers(keys: &Keys<'_>) -> Result<(), Unfit> {
         "rope.scaling.factor",
         "rope.scale_linear",
         "rope.scaling.attn_factor",
+        "rope.scaling.yarn_log_multiplier",
         "attention.scale",
         "logit_scale",
+        "expert_weights_scale",
     ] {
         keys.f32(&keys.named(name))?;
     }
@@ -139,74 +175,6 @@ fn numbers(keys: &Keys<'_>) -> Result<(), Unfit> {
     match keys.text(&scaling)?.as_deref() {
         None | Some("none" | "linear" | "yarn" | "longrope") => Ok(()),
         Some(other) => Err(keys.wrong(&scaling, &format!("is \"{other}\", which llama.cpp does not know"))),
-    }
-}
-
-struct Heads {
-    most: u32,
-    kv: Vec<u32>,
-    key_length: u32,
-    value_length: u32,
-}
-
-impl Heads {
-    fn read(keys: &Keys<'_>, embedding: u32, layers: u32) -> Result<Self, Unfit> {
-        let plain = architecture::is_plain(keys.architecture);
-        let count_key = keys.named("attention.head_count");
-        let kv_key = keys.named("attention.head_count_kv");
-        let counts = keys.per_layer(&count_key, layers)?;
-        if plain && counts.as_ref().is_none_or(|counts| counts.contains(&0)) {
-            return Err(keys.wrong(&count_key, "is missing or 0"));
-        }
-        let counts = counts.unwrap_or_else(|| vec![0; layers as usize]);
-        let kv = keys.per_layer(&kv_key, layers)?.unwrap_or_else(|| counts.clone());
-        // Queries are broadcast over keys: the kernel asserts that they divide.
-        for (layer, (&count, &kv)) in counts.iter().zip(&kv).enumerate() {
-            if (plain && kv == 0) || (kv > 0 && !count.is_multiple_of(kv)) {
-                return Err(keys.wrong(&kv_key, &format!("is {kv} for {count} heads of layer {layer}")));
-            }
-        }
-        let first = counts.first().copied().unwrap_or(0);
-        let width = embedding.checked_div(first).unwrap_or(0);
-        let length = |name: &str| keys.u32(&keys.named(name)).map(|length| length.unwrap_or(width));
-        let heads = Self {
-            most: counts.into_iter().max().unwrap_or(0),
-            kv,
-            key_length: length("attention.key_length")?,
-            value_length: length("attention.value_length")?,
-        };
-        heads.rope(keys, first, embedding)?;
-        Ok(heads)
-    }
-
-    /// Rotation takes pairs of numbers, no more than a head has; plain models rotate whole heads.
-    fn rope(&self, keys: &Keys<'_>, first: u32, embedding: u32) -> Result<(), Unfit> {
-        if first == 0 {
-            return Ok(());
-        }
-        let (key, value) = (self.key_length, self.value_length);
-        let dims_key = keys.named("rope.dimension_count");
-        let dims = keys.u32(&dims_key)?.unwrap_or(key);
-        if !dims.is_multiple_of(2) || dims > key {
-            return Err(keys.wrong(&dims_key, &format!("is {dims} for heads of {key}")));
-        }
-        if !architecture::is_plain(keys.architecture) {
-            return Ok(());
-        }
-        if key == 0 || key != value || key != dims {
-            return Err(damaged(format!(
-                "the heads of {} are {key} wide for keys, {value} for values and {dims} for rotation",
-                keys.architecture
-            )));
-        }
-        // qwen2 takes the product for granted, where the others have it in their tensors' shapes.
-        if keys.architecture == "qwen2" && u64::from(key) * u64::from(first) != u64::from(embedding) {
-            let count_key = keys.named("attention.head_count");
-            return Err(
-                keys.wrong(&count_key, &format!("is {first}: heads of {key} do not make up {embedding}"))
-            );
-        }
-        Ok(())
     }
 }
 

@@ -85,7 +85,10 @@ fn kinds(tensors: &[Tensor], plain: bool) -> Result<(), Unfit> {
             )));
         }
         let vector = tensor.dims.iter().skip(1).all(|&dim| dim == 1);
-        let added = name.ends_with("norm.weight") || name.ends_with(".bias") || name.contains("rope_");
+        let added = name.ends_with("norm.weight")
+            || name.ends_with(".bias")
+            || name.ends_with(".ssm_a")
+            || name.contains("rope_");
         if vector && (plain || added) && !integers && kind != "F32" {
             return Err(Unfit::Unsupported(format!(
                 "the tensor {name} has type {kind}, and llama.cpp wants F32; choose another file of this model"
