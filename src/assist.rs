@@ -36,6 +36,7 @@ use crate::context::recent::Recent;
 use crate::engine::{Backend, ModelState, Role, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
 use crate::threads::lock;
+pub use permission::IGNORE_FILES;
 use permission::Permission;
 pub use place::Asker;
 use place::Places;
@@ -133,6 +134,13 @@ impl Assistant {
     /// New settings, from the next request on. Nothing that is frozen in a prompt outlives them.
     pub fn configure(&self, settings: Settings) {
         self.replace_rules(|old| Rules::new(Arc::new(settings), old.roots.clone()));
+    }
+
+    /// Looks whether ignore files changed, and goes by them from the next request on. Blocking.
+    pub fn look_at_ignore_files(&self) {
+        if self.rules().permission.is_stale() {
+            self.replace_rules(|old| Rules::new(old.settings.clone(), old.roots.clone()));
+        }
     }
 
     /// Under one lock, so that of two changes at once neither is lost.

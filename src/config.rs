@@ -1,16 +1,21 @@
 //! Settings, resolved: no option left open, so that what reads them asks no questions.
 //!
 //! [`key`] is the one table of what can be set; parsing, the list of keys, the JSON schema and the README's table
-//! all come from it. [`layers`] puts the places where settings are written on top of each other. A key that is
-//! wrong costs that key and one [`Problem`], never the rest.
+//! all come from it. [`layers`] puts the places where settings are written on top of each other; [`trust`] says what
+//! the one among them that came with the code may set. A key that is wrong costs that key and one [`Problem`], never the
+//! rest; [`mend`] knows what was meant.
 //!
 //! There is no serde struct of the wire shape: deriving one would lose all of a file for one wrong key.
 
 pub mod field;
 pub mod key;
 pub mod layers;
+pub mod mask;
+pub mod mend;
 mod part;
 pub mod problem;
+pub mod stamp;
+pub mod trust;
 
 use std::path::PathBuf;
 

@@ -23,6 +23,10 @@ async fn every_client_initializes_and_is_offered_what_it_can_use() {
     for (name, profile) in profiles() {
         let mut server = TestServer::start(profile).await;
         server.until_status("Normal").await;
+        // That it is asked to watch files, where it can, is for `tests/settings.rs`.
+        if ClientFlags::distil(&profiles()[&name]).watches_files {
+            server.expect("client/registerCapability").await;
+        }
         let capabilities = &server.initialized["capabilities"];
         assert_eq!(capabilities["inlineCompletionProvider"], true, "{name}");
         let encoding = capabilities["positionEncoding"].as_str().expect("always announced");
@@ -59,6 +63,7 @@ fn what_is_distilled_of_each_client() {
             (flags.indents_snippets, "indents"),
             (flags.work_done_progress, "progress"),
             (flags.configuration, "configuration"),
+            (flags.watches_files, "watches"),
         ];
         let booleans: Vec<_> = booleans.iter().filter(|(is, _)| *is).map(|(_, name)| *name).collect();
         let (columns, form) = (format!("{:?}", flags.columns), format!("{:?}", flags.multiline_items));
@@ -67,7 +72,7 @@ fn what_is_distilled_of_each_client() {
     }
     expect![[r#"
         ALE 3.3.0                                                  Utf16  FirstLine
-        Helix 25.07.1                                              Utf8   Snippet    indents progress configuration
+        Helix 25.07.1                                              Utf8   Snippet    indents progress configuration watches
         Neovim 0.10.4                                              Utf16  FirstLine  progress configuration
         Neovim 0.12.4                                              Utf8   Snippet    indents progress configuration
         Neovim 0.7.2                                               Utf16  FirstLine  progress
@@ -76,9 +81,9 @@ fn what_is_distilled_of_each_client() {
         lsp-mode 10.0.0 (Emacs 30.2)                               Utf32  Plain      as-is progress configuration
         lsp-mode 8.0.0 (Emacs 28.2)                                Utf32  Plain      as-is progress configuration
         vim-lsp 474c656                                            Utf32  BareSnippet progress configuration
-        vscode-languageclient 11.0.0                               Utf16  Snippet    as-is progress configuration
-        vscode-languageclient 9.0.1                                Utf16  Snippet    as-is progress configuration
-        vscode-languageclient 9.0.1 with registerProposedFeatures  Utf16  Snippet    as-is progress configuration
+        vscode-languageclient 11.0.0                               Utf16  Snippet    as-is progress configuration watches
+        vscode-languageclient 9.0.1                                Utf16  Snippet    as-is progress configuration watches
+        vscode-languageclient 9.0.1 with registerProposedFeatures  Utf16  Snippet    as-is progress configuration watches
     "#]]
     .assert_eq(&table);
 }

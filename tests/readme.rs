@@ -1,6 +1,6 @@
 //! The README says what the program does: tables made from the code, and files that exist.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test readme` writes the tables, and the schema of which VS Code's settings are made.
+//! `UPDATE_EXPECT=1 cargo test --test readme` writes the tables, and the schema of the settings.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +44,7 @@ fn check_section(name: &str, expected: &str) {
 fn tables_are_those_of_the_code() {
     let _held = README.lock().unwrap_or_else(PoisonError::into_inner);
     check_section("settings", &key::markdown());
+    check_section("restarts", &key::restarts());
     let mut reasons = String::from("| code | meaning |\n|---|---|\n");
     for reason in Reason::ALL {
         reasons += &format!("| `{}` | {} |\n", reason.code(), reason.meaning());
@@ -62,15 +63,19 @@ fn tables_are_those_of_the_code() {
     check_section("models", &catalog::markdown());
 }
 
-/// The settings of VS Code's extension are made from it; its own tests compare the two (`npm run settings`).
+/// For all editors. `tests/schema.rs` holds it against a validator, and VS Code's settings against it.
 #[test]
-fn the_extension_has_the_schema() {
-    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/vscode/schema.json");
+fn the_published_schema_is_that_of_the_code() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("editors/codesage.schema.json");
     let schema = format!("{:#}\n", key::schema());
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(place, schema).unwrap();
     } else {
-        assert_eq!(fs::read_to_string(place).unwrap(), schema, "in editors/vscode: npm run settings");
+        assert_eq!(
+            fs::read_to_string(place).unwrap(),
+            schema,
+            "write it with UPDATE_EXPECT=1 cargo test --test readme, then in editors/vscode: npm run settings"
+        );
     }
 }
 

@@ -234,6 +234,46 @@ fn the_workspace_is_the_files_own() {
 }
 
 #[test]
+fn settings_are_shown_with_where_they_come_from() {
+    let shell = Shell::new();
+    let here = shell.here.path().canonicalize().unwrap();
+    let own = here.join("own.toml");
+    fs::write(&own, "completion.maxTokens = 7\nsampling.stop = [\"a\\nb\", 'sk-verysecret']\n").unwrap();
+    fs::write(here.join("codesage.toml"), "[completion]\nmultiline = 'never'\nmenus = 'on'\n").unwrap();
+    let show = |more: &[&str]| {
+        let output = shell.run(&[&["config", "show", "--config", own.to_str().unwrap()], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        // What does not apply is told beside it.
+        assert!(said(&output).contains("codesage.toml:3: `completion.menus`"), "{}", said(&output));
+        String::from_utf8(output.stdout).unwrap().replace(here.to_str().unwrap(), "HERE")
+    };
+    let changed = show(&["--changed"]);
+    // The columns are as wide as they must be.
+    let plain = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in [
+        "# your settings: HERE/own.toml",
+        "# the workspace's: HERE/codesage.toml",
+        "model.path = \"/nonexistent/model.gguf\" # the command line, or the environment",
+        "completion.maxTokens = 7 # HERE/own.toml:1",
+        "completion.multiline = \"never\" # HERE/codesage.toml:2",
+        "sampling.stop = [\"a\\nb\",\"sk-***\"] # HERE/own.toml:2",
+    ] {
+        assert!(changed.lines().any(|shown| plain(shown) == line), "{line}\nis not in\n{changed}");
+    }
+    assert_eq!(changed.lines().count(), 6, "{changed}");
+    let all = show(&[]);
+    assert!(all.contains("\nlog.level = \"info\"") && all.contains("# built in\n"), "{all}");
+    // It can be read again.
+    let read: Value = toml::from_str(&all).unwrap();
+    assert_eq!(read["sampling"]["stop"][0], "a\nb");
+    let object: Value = serde_json::from_str(&show(&["--json"])).unwrap();
+    let expected = serde_json::json!({ "value": 7, "from": "user", "file": "HERE/own.toml", "line": 1 });
+    assert_eq!(object["completion.maxTokens"], expected);
+    assert_eq!(object["log.level"]["from"], "built-in");
+    assert_eq!(object["model.path"]["from"], "command-line");
+}
+
+#[test]
 fn what_is_wrong_with_actions_is_checked_with_the_settings() {
     let shell = Shell::new();
     let actions = shell.here.path().join(".codesage/actions");

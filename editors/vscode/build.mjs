@@ -1,5 +1,6 @@
-// Bundles the extension into dist/extension.js; with --tools also the tests and the script of the settings, into out/.
-import { readdirSync } from "node:fs";
+// Bundles the extension into dist/extension.js, beside the schema that all editors share; with --tools also the tests and
+// the script of the settings, into out/.
+import { copyFileSync, readdirSync } from "node:fs";
 import { build } from "esbuild";
 
 const shared = { bundle: true, platform: "node", target: "node20", logLevel: "warning" };
@@ -12,6 +13,8 @@ await build({
   external: ["vscode"],
   minify: true,
 });
+
+copyFileSync("../codesage.schema.json", "dist/codesage.schema.json");
 
 if (process.argv.includes("--tools")) {
   const tests = readdirSync("test").filter((name) => name.endsWith(".test.ts"));

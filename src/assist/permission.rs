@@ -1,7 +1,8 @@
 //! Which files may be read for a model at all: not those that hold secrets, nor those that an ignore file names.
 //!
-//! Ignore files are read once for each folder, on first ask, and again when settings or workspace change. Reading is
-//! blocking: never on the transport task.
+//! Ignore files are read once for each folder, on first ask. Whether one changed since can be asked, and whoever does
+//! then makes a new [`Permission`]; so they do when settings or workspace change. Reading is blocking: never on the
+//! transport task.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use url::Url;
 use crate::completion::Reason;
 use crate::completion::policy::is_secret;
 use crate::config::Settings;
+use crate::config::stamp::{Stamp, stamp};
 use crate::threads::lock;
 
 /// Names of ignore files, in each folder from the workspace's root to the file's.
-const IGNORE_FILES: [&str; 2] = [".gitignore", ".codesageignore"];
+pub const IGNORE_FILES: [&str; 2] = [".gitignore", ".codesageignore"];
 
 /// What stands in the folder where a project begins.
 const PROJECT_SIGNS: [&str; 3] = [".git", ".codesageignore", "codesage.toml"];
@@ -25,13 +27,22 @@ const PROJECT_SIGNS: [&str; 3] = [".git", ".codesageignore", "codesage.toml"];
 pub struct Permission {
     roots: Vec<PathBuf>,
     patterns: Vec<String>,
+    /// What the patterns say below each root that was asked about.
+    set: Mutex<HashMap<PathBuf, Arc<Gitignore>>>,
     /// The rules of each folder of the workspace that was asked about.
-    folders: Mutex<HashMap<PathBuf, Arc<Gitignore>>>,
+    folders: Mutex<HashMap<PathBuf, Folder>>,
+}
+
+/// The rules of one folder, and its ignore files as they were just before they were read.
+struct Folder {
+    rules: Arc<Gitignore>,
+    seen: [Stamp; IGNORE_FILES.len()],
 }
 
 impl Permission {
     pub fn new(settings: &Settings, roots: &[PathBuf]) -> Self {
-        Self { roots: roots.to_vec(), patterns: settings.context.ignore.clone(), folders: Mutex::default() }
+        let (roots, patterns) = (roots.to_vec(), settings.context.ignore.clone());
+        Self { roots, patterns, set: Mutex::default(), folders: Mutex::default() }
     }
 
     /// Why a document's text must not reach a model, if so. Only the path is looked at.
@@ -42,6 +53,15 @@ impl Permission {
         }
         let root = self.root_of(&path)?;
         self.is_ignored(&root, &path).then_some(Reason::OffIgnored)
+    }
+
+    /// Whether an ignore file came, went or changed since it was read: a question to the disk for each folder that was
+    /// asked about.
+    pub fn is_stale(&self) -> bool {
+        let seen = |(folder, of): (&PathBuf, &Folder)| (folder.clone(), of.seen);
+        // Not while the disk is asked: a suggestion would wait.
+        let folders: Vec<_> = lock(&self.folders).iter().map(seen).collect();
+        folders.into_iter().any(|(folder, seen)| stamps(&folder) != seen)
     }
 
     /// The folder from which ignore files count: the workspace's; for a file outside any, the nearest above it that
@@ -69,12 +89,17 @@ impl Permission {
         self.decided(root, path, |found| found.is_ignore()).unwrap_or(false)
     }
 
-    /// The folder nearest to the file that says anything about it decides, as git has it; the settings' patterns
-    /// count as the root's.
+    /// What the settings say decides, for no file of a repository may take back what a person keeps from models; else
+    /// the folder nearest to the file that says anything about it, as git has it.
     fn decided<T>(&self, root: &Path, path: &Path, take: impl FnOnce(Match<&Glob>) -> T) -> Option<T> {
+        let set = self.set_below(root);
+        let found = set.matched_path_or_any_parents(path, false);
+        if !found.is_none() {
+            return Some(take(found));
+        }
         let mut folder = path.parent();
         while let Some(here) = folder.filter(|here| here.starts_with(root)) {
-            let rules = self.rules_of(root, here);
+            let rules = self.rules_of(here);
             let found = rules.matched_path_or_any_parents(path, false);
             if !found.is_none() {
                 return Some(take(found));
@@ -84,9 +109,24 @@ impl Permission {
         None
     }
 
-    fn rules_of(&self, root: &Path, folder: &Path) -> Arc<Gitignore> {
+    fn set_below(&self, root: &Path) -> Arc<Gitignore> {
+        let mut set = lock(&self.set);
+        let rules = set.entry(root.to_path_buf()).or_insert_with(|| {
+            let mut builder = GitignoreBuilder::new(root);
+            for pattern in &self.patterns {
+                if let Err(error) = builder.add_line(None, pattern) {
+                    tracing::warn!("context.ignore: {error}");
+                }
+            }
+            Arc::new(built(root, &builder))
+        });
+        rules.clone()
+    }
+
+    fn rules_of(&self, folder: &Path) -> Arc<Gitignore> {
         let mut folders = lock(&self.folders);
-        let rules = folders.entry(folder.to_path_buf()).or_insert_with(|| {
+        let read = folders.entry(folder.to_path_buf()).or_insert_with(|| {
+            let seen = stamps(folder);
             let mut builder = GitignoreBuilder::new(folder);
             for name in IGNORE_FILES {
                 let file = folder.join(name);
@@ -94,20 +134,21 @@ impl Permission {
                     tracing::warn!("{error}");
                 }
             }
-            if folder == root {
-                for pattern in &self.patterns {
-                    if let Err(error) = builder.add_line(None, pattern) {
-                        tracing::warn!("context.ignore: {error}");
-                    }
-                }
-            }
-            Arc::new(builder.build().unwrap_or_else(|error| {
-                tracing::warn!("{}: {error}", folder.display());
-                Gitignore::empty()
-            }))
+            Folder { rules: Arc::new(built(folder, &builder)), seen }
         });
-        rules.clone()
+        read.rules.clone()
     }
+}
+
+fn built(folder: &Path, builder: &GitignoreBuilder) -> Gitignore {
+    builder.build().unwrap_or_else(|error| {
+        tracing::warn!("{}: {error}", folder.display());
+        Gitignore::empty()
+    })
+}
+
+fn stamps(folder: &Path) -> [Stamp; IGNORE_FILES.len()] {
+    IGNORE_FILES.map(|name| stamp(&folder.join(name)))
 }
 
 #[cfg(test)]
@@ -120,10 +161,10 @@ mod tests {
         let root = folder.path().to_path_buf();
         std::fs::create_dir_all(root.join("src/made")).unwrap();
         std::fs::write(root.join(".gitignore"), "/target\n*.log\n").unwrap();
-        std::fs::write(root.join("src/.gitignore"), "!kept.log\n").unwrap();
+        std::fs::write(root.join("src/.gitignore"), "!kept.log\n!*.csv\n").unwrap();
         std::fs::write(root.join(".codesageignore"), "src/made/\n").unwrap();
         let mut settings = Settings::default();
-        settings.context.ignore = vec!["*.csv".into()];
+        settings.context.ignore = vec!["*.csv".into(), "!mine.log".into()];
         let permission = Permission::new(&settings, std::slice::from_ref(&root));
         for (path, expected) in [
             ("src/main.rs", None),
@@ -132,6 +173,9 @@ mod tests {
             ("src/kept.log", None),
             ("src/made/up.rs", Some(Reason::OffIgnored)),
             ("data.csv", Some(Reason::OffIgnored)),
+            // The person has the last word, either way.
+            ("src/data.csv", Some(Reason::OffIgnored)),
+            ("mine.log", None),
             (".env", Some(Reason::OffSecret)),
         ] {
             let uri = Url::from_file_path(root.join(path)).unwrap();
@@ -149,5 +193,33 @@ mod tests {
         assert_eq!(permission.refusal(&uri), Some(Reason::OffIgnored));
         let elsewhere = Url::parse("untitled:Untitled-1").unwrap();
         assert_eq!(permission.refusal(&elsewhere), None);
+    }
+
+    #[test]
+    fn an_ignore_file_that_comes_changes_or_goes_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_path_buf();
+        std::fs::create_dir(root.join("src")).unwrap();
+        let uri = Url::from_file_path(root.join("src/a.rs")).unwrap();
+        let nowhere = Permission::new(&Settings::default(), std::slice::from_ref(&root));
+        let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();
+        let remove = |name: &str| std::fs::remove_file(root.join(name)).unwrap();
+        let steps: &[(&dyn Fn(), Option<Reason>)] = &[
+            (&|| write(".gitignore", "b.rs\n"), None),
+            (&|| write(".gitignore", "b.rs\na.rs\n"), Some(Reason::OffIgnored)),
+            (&|| write("src/.codesageignore", "!a.rs\n"), None),
+            (&|| remove("src/.codesageignore"), Some(Reason::OffIgnored)),
+            (&|| remove(".gitignore"), None),
+        ];
+        for (number, (change, expected)) in steps.iter().enumerate() {
+            let permission = Permission::new(&Settings::default(), std::slice::from_ref(&root));
+            permission.refusal(&uri);
+            assert!(!permission.is_stale(), "step {number}");
+            change();
+            assert!(permission.is_stale(), "step {number}");
+            let permission = Permission::new(&Settings::default(), std::slice::from_ref(&root));
+            assert_eq!(permission.refusal(&uri), *expected, "step {number}");
+        }
+        assert!(!nowhere.is_stale(), "what was never read is not asked for");
     }
 }

@@ -161,7 +161,7 @@ fn read_recipe(folder: &Folder, file: &Path, named: &mut HashSet<PathBuf>) -> Re
 }
 
 fn problem(origin: Origin, Fault { line, key, message }: Fault) -> Problem {
-    Problem { origin, line, key, message }
+    Problem { origin, line, at: None, key, message }
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ impl Assistant {
             trigger: Trigger::Invoked,
             selection: None,
             last_inserted: "",
-            multiline: rules.settings.completion.multiline,
+            multiline: self.multiline(rules, Trigger::Invoked),
         })?;
         let (rope, parts) = (at.document.rope(), &rules.settings.parts);
         let (held, prompt) = {
@@ -212,7 +212,7 @@ impl Assistant {
         match prompt {
             Some(prompt) => Ok(prompt),
             None => {
-                let mut held = self.freeze(at, rules, &card, held.as_ref(), Quote::Anew)?;
+                let mut held = self.freeze_at_first(at, rules, &card, held.as_ref(), Quote::Anew)?;
                 held.prompt(rope, at.offset).ok_or(Reason::BudgetPrompt)
             }
         }

@@ -1,15 +1,15 @@
 //! `codesage config`: what the settings say, and the actions beside them, without an editor.
 
-use std::fs;
+mod check;
+mod show;
+
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::colour::harmless;
 use super::{Failure, Session, workspace};
-use crate::assist::recipes::Recipes;
-use crate::config::{Layers, key};
+use crate::config::key;
 
 #[derive(Debug, Subcommand)]
 pub enum Config {
@@ -18,67 +18,20 @@ pub enum Config {
         /// One settings file [default: the user's, the workspace's codesage.toml, and its actions]
         file: Option<PathBuf>,
     },
+    /// Print each setting, its value and where that is written
+    Show(show::Options),
     /// Print a JSON schema of the settings
     Schema,
 }
 
 pub fn run(session: Session, config: Config) -> Result<(), Failure> {
     match config {
-        Config::Check { file } => check(session, file),
+        Config::Check { file } => check::run(session, file),
+        Config::Show(options) => show::run(session, &options),
         Config::Schema => {
             let mut output = session.output;
             writeln!(output, "{:#}", key::schema())?;
             Ok(())
         }
     }
-}
-
-fn check(session: Session, file: Option<PathBuf>) -> Result<(), Failure> {
-    let mut output = session.output;
-    let (layers, workspace) = match file {
-        Some(file) => (only(&file)?, None),
-        None => {
-            let mut layers = session.layers;
-            let workspace = workspace::of_here();
-            if let Some(workspace) = &workspace {
-                layers.read_workspace(workspace);
-            }
-            (layers, workspace)
-        }
-    };
-    let (settings, mut problems) = layers.resolve();
-    let mut read: Vec<String> = layers.files().map(|file| file.display().to_string()).collect();
-    if read.is_empty() {
-        read.push("no settings file".to_owned());
-    }
-    if let Some(workspace) = workspace {
-        let (actions, wrong) = Recipes::load(&[workspace], &settings.actions);
-        problems.extend(wrong);
-        match actions.count() {
-            0 => {}
-            1 => read.push("1 action".to_owned()),
-            count => read.push(format!("{count} actions")),
-        }
-    }
-    for problem in &problems {
-        writeln!(output, "{}", harmless(&problem.to_string()))?;
-    }
-    match problems.len() {
-        0 => Ok(writeln!(output, "no problems ({})", read.join(", "))?),
-        1 => Err(Failure::Message("1 problem".to_owned())),
-        count => Err(Failure::Message(format!("{count} problems"))),
-    }
-}
-
-/// What is written in one file.
-fn only(file: &Path) -> Result<Layers, Failure> {
-    let file =
-        fs::canonicalize(file).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
-    let mut layers = Layers::new(Some(file.clone()));
-    // What a workspace's file may not say is told of it by its name.
-    match file.parent().filter(|_| file.file_name().is_some_and(|name| name == "codesage.toml")) {
-        Some(root) => layers.read_workspace(root),
-        None => layers.read_user(),
-    }
-    Ok(layers)
 }

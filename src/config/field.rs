@@ -7,8 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::{Value, json};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Settings;
+use crate::config::{Settings, mask};
 use crate::engine::remote::address::Address;
+
+/// Bytes of a model's name.
+const LONGEST_NAME: usize = 200;
 
 /// What a setting takes, and where it goes.
 pub enum Field {
@@ -35,17 +38,26 @@ pub enum Field {
     List(fn(&mut Settings) -> &mut Vec<String>),
 }
 
+/// Why a value does not apply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// It is not what the key takes.
+    Value(String),
+    /// It came from a workspace's file, which may not say it.
+    Trust(String),
+}
+
 /// What paths of one origin are relative to, and how far they may lead.
 pub struct Paths<'a> {
     pub base: &'a Path,
-    /// Files must lie in here, symbolic links followed.
+    /// A workspace's file: what it names must lie in here, symbolic links followed.
     pub fence: Option<&'a Path>,
 }
 
 impl Field {
     /// Sets the field, or says what was expected instead.
-    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), String> {
-        let wrong = || format!("expected {}, found {}", self, described(value));
+    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), Wrong> {
+        let wrong = || Wrong::Value(format!("expected {}, found {}", self, described(value)));
         match self {
             Field::Flag(at) => *at(settings) = value.as_bool().ok_or_else(wrong)?,
             Field::Count(range, at) => *at(settings) = count(value, range).ok_or_else(wrong)?,
@@ -73,7 +85,7 @@ impl Field {
             Field::Server(_, at) => {
                 let text = value.as_str().ok_or_else(wrong)?;
                 // Whether it may be on the internet is another setting, which may come later.
-                Address::new(text, true)?;
+                Address::new(text, true).map_err(Wrong::Value)?;
                 *at(settings) = Some(text.to_owned());
             }
             Field::Folder(at) => {
@@ -95,7 +107,7 @@ impl Field {
     }
 
     /// Back to the built-in value: what the words for "none" mean, for a lower layer may have named one.
-    fn reset(&self, settings: &mut Settings) {
+    pub(super) fn reset(&self, settings: &mut Settings) {
         match self {
             Field::AutoCount(_, at) => *at(settings) = None,
             Field::File(_, at) => *at(settings) = None,
@@ -138,9 +150,20 @@ impl Field {
                 json!({"type": "number", "minimum": range.start(), "maximum": range.end()})
             }
             Field::Choice { names, .. } => json!({"enum": names}),
-            Field::File(..) | Field::Filter(_) => json!({"type": "string"}),
-            Field::Name(..) | Field::Server(..) => json!({"type": "string", "minLength": 1}),
-            Field::Folder(_) => json!({"type": "string", "minLength": 1}),
+            Field::File(..) => json!({"type": "string", "minLength": 1}),
+            // `is_filter` takes other mixtures of letters too, and refuses some of what has a `=`.
+            Field::Filter(_) => json!({
+                "type": "string",
+                "pattern": "^(off|error|warn|info|debug|trace|OFF|ERROR|WARN|INFO|DEBUG|TRACE)$|=",
+            }),
+            Field::Name(..) => json!({"type": "string", "maxLength": LONGEST_NAME, "pattern": "\\S"}),
+            Field::Server(..) => json!({"type": "string", "minLength": 1}),
+            // `..` is no part of it.
+            Field::Folder(_) => json!({
+                "type": "string",
+                "minLength": 1,
+                "not": {"pattern": "(^|[/\\\\])\\.\\.([/\\\\]|$)"},
+            }),
             Field::List(_) => json!({"type": "array", "items": {"type": "string", "minLength": 1}}),
         }
     }
@@ -149,22 +172,26 @@ impl Field {
 impl Paths<'_> {
     /// Left relative, for there is one below each workspace folder. What a name leads to by a link is asked where it
     /// is followed.
-    fn folder(&self, text: &str) -> Result<PathBuf, String> {
+    fn folder(&self, text: &str) -> Result<PathBuf, Wrong> {
         let path = at_home(text).unwrap_or_else(|| PathBuf::from(text));
         let is_below = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         match self.fence {
             _ if is_below => Ok(path),
-            Some(_) => Err("a workspace's file may only name folders inside the workspace".to_owned()),
+            Some(_) => {
+                Err(Wrong::Trust("a workspace's file may only name folders inside the workspace".to_owned()))
+            }
             None if path.is_absolute() => Ok(path),
-            None => Err("expected a folder inside the workspace, without `..`, or a whole path".to_owned()),
+            None => Err(Wrong::Value(
+                "expected a folder inside the workspace, without `..`, or a whole path".to_owned(),
+            )),
         }
     }
 
-    fn resolve(&self, text: &str) -> Result<PathBuf, String> {
+    fn resolve(&self, text: &str) -> Result<PathBuf, Wrong> {
         let path = at_home(text).unwrap_or_else(|| self.base.join(text));
         match self.fence {
             Some(root) if !is_inside(root, &path) => {
-                Err("a workspace's file may only name files inside the workspace".to_owned())
+                Err(Wrong::Trust("a workspace's file may only name files inside the workspace".to_owned()))
             }
             _ => Ok(path),
         }
@@ -204,7 +231,7 @@ fn count(value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
 
 /// What names a model, and no place: `qwen2.5-coder:7b`.
 fn is_name(text: &str) -> bool {
-    !text.trim().is_empty() && text.len() <= 200 && !text.contains(char::is_control)
+    !text.trim().is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)
 }
 
 /// NB: `EnvFilter` takes any lone word for the name of a target, so `verbose` would silence everything.
@@ -220,7 +247,7 @@ fn described(value: &Value) -> String {
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "a table".to_owned(),
         scalar => {
-            let text = scalar.to_string();
+            let text = mask::masked(scalar).to_string();
             let short: String = text.chars().take(60).collect();
             if short.len() < text.len() { format!("{short}…") } else { text }
         }

@@ -1,12 +1,13 @@
 //! The table of settings: a new one is a field of [`Settings`] and a row here.
 //!
 //! A row knows its name, its meaning, what it takes and where that goes. Parsing, `codesage config schema` and the
-//! README's table read nothing else.
+//! README's table read nothing else but [`trust`], where a new row is the person's alone until it says otherwise.
 
 use serde_json::{Value, json};
 
 use crate::completion::policy::Multiline;
-use crate::config::field::{Field, Paths};
+use crate::config::field::{Field, Paths, Wrong};
+use crate::config::trust::{self, Trust};
 use crate::config::{Confirm, EditFormat, KvCache, Menu, Settings};
 use crate::engine::remote::When;
 
@@ -293,27 +294,38 @@ impl Key {
         KEYS.iter().find(|key| key.name == name)
     }
 
-    /// Sets this key, or says what was expected instead.
-    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), String> {
-        // A repository that somebody clones must not make us write: a log can be appended to a hook or a Makefile.
-        if paths.fence.is_some() && self.name.starts_with("log.") {
-            return Err("a workspace's file may not say what is logged, or where".to_owned());
-        }
-        if paths.fence.is_some() && self.name == "model.kvCache" && value != "memory" {
-            return Err("a workspace's file may not have its code written to the disk".to_owned());
-        }
-        // Nor may it take a question away that the person wants to be asked.
-        if paths.fence.is_some() && self.name == "edits.confirm" && value != "always" {
-            return Err("a workspace's file may only ask for more to be shown: \"always\"".to_owned());
-        }
+    /// Sets this key, or says what was expected instead. Whether it may be set from there is for `trust` to say.
+    pub fn apply(&self, settings: &mut Settings, value: &Value, paths: &Paths) -> Result<(), Wrong> {
+        let kept = paths.fence.filter(|_| self.trust() == Trust::Adds).map(|_| self.value(settings));
         self.field.apply(settings, value, paths)?;
-        // Two ways to say the same: the later one is meant.
-        match self.name {
-            "model.path" => settings.model.name = None,
-            "model.name" => settings.model.path = None,
-            _ => {}
+        if let (Some(Value::Array(mut both)), Value::Array(added)) = (kept, value) {
+            both.extend(added.iter().cloned());
+            self.field.apply(settings, &Value::Array(both), paths)?;
+        }
+        if let Some(rival) = self.rival() {
+            rival.field.reset(settings);
         }
         Ok(())
+    }
+
+    /// The other way to say the same. The later one is meant, and takes it back.
+    pub fn rival(&self) -> Option<&'static Key> {
+        match self.name {
+            "model.path" => Key::named("model.name"),
+            "model.name" => Key::named("model.path"),
+            _ => None,
+        }
+    }
+
+    /// What a workspace's own file may do with it.
+    pub fn trust(&self) -> Trust {
+        trust::of(self.name)
+    }
+
+    /// Whether a change waits for the next start of the server, for the model is chosen once. All others take effect from
+    /// the next request on.
+    pub fn needs_restart(&self) -> bool {
+        self.name.starts_with("model.")
     }
 
     /// What `settings` holds for this key, as it would be written.
@@ -330,24 +342,27 @@ impl Key {
         let mut schema = self.field.schema();
         schema["default"] = self.default();
         schema["description"] = json!(self.meaning);
+        // An annotation, which validators leave alone: what a workspace's file may do with it.
+        schema["x-workspace"] = json!(self.trust().name());
         schema
     }
 }
 
 /// A JSON schema (draft 2020-12) of the settings, nested as in a file.
 pub fn schema() -> Value {
-    let object = |properties: Value| json!({"type": "object", "properties": properties});
-    let mut groups = json!({});
+    let object = || json!({"type": "object", "properties": {}, "additionalProperties": false});
+    let mut schema = object();
     for key in KEYS {
-        let Some((group, name)) = key.name.split_once('.') else {
-            continue;
-        };
-        if groups[group].is_null() {
-            groups[group] = object(json!({}));
+        let (tables, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
+        let mut table = &mut schema;
+        for part in tables.split('.').filter(|part| !part.is_empty()) {
+            table = &mut table["properties"][part];
+            if table.is_null() {
+                *table = object();
+            }
         }
-        groups[group]["properties"][name] = key.schema();
+        table["properties"][name] = key.schema();
     }
-    let mut schema = object(groups);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("CodeSage settings");
     schema
@@ -355,13 +370,31 @@ pub fn schema() -> Value {
 
 /// The README's table.
 pub fn markdown() -> String {
-    let mut table = String::from("| key | default | takes | meaning |\n|---|---|---|---|\n");
+    let mut table =
+        String::from("| key | default | takes | in a workspace's file | meaning |\n|---|---|---|---|---|\n");
     for key in KEYS {
-        let default = key.default();
+        let (default, trust) = (key.default(), key.trust());
         let Key { name, meaning, field } = key;
-        table += &format!("| `{name}` | `{default}` | {field} | {meaning} |\n");
+        table += &format!("| `{name}` | `{default}` | {field} | {trust} | {meaning} |\n");
     }
     table
+}
+
+/// The README's sentence about what needs a restart: keys, or `group.*` for a whole one.
+pub fn restarts() -> String {
+    let group = |key: &Key| key.name.split('.').next().unwrap_or_default();
+    let mut names: Vec<String> = Vec::new();
+    for key in KEYS.iter().filter(|key| key.needs_restart()) {
+        let is_whole = KEYS.iter().filter(|other| group(other) == group(key)).all(Key::needs_restart);
+        let name = if is_whole { format!("`{}.*`", group(key)) } else { format!("`{}`", key.name) };
+        if names.last() != Some(&name) {
+            names.push(name);
+        }
+    }
+    match names.as_slice() {
+        [] => "Nothing needs a restart.\n".to_owned(),
+        names => format!("Read only when the server starts: {}.\n", names.join(", ")),
+    }
 }
 
 /// Why a key that is not in the table does nothing, and the key that was probably meant.
@@ -380,7 +413,8 @@ pub fn explain_unknown(name: &str) -> String {
     }
 }
 
-fn nearest(name: &str) -> Option<&'static str> {
+/// The key that was probably meant.
+pub fn nearest(name: &str) -> Option<&'static str> {
     // Forms that other tools would write (`max_tokens`, `max-tokens`) are no distance at all.
     let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
     let written = plain(name);

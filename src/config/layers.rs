@@ -1,21 +1,24 @@
 //! Where settings are written, on top of each other: user file, workspace file, editor, command line.
 //!
 //! Each place is read when told to and kept as it was written; [`Layers::resolve`] starts from the built-in values
-//! each time, so that a key that is taken out of a file goes back to what stands below it. Reads files, but watches
-//! none.
+//! each time, so that a key that is taken out of a file goes back to what stands below it. Reads files and knows whether
+//! they changed since; when to ask is for others to say.
 
-mod read;
+mod layer;
+pub(super) mod read;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::config::field::Paths;
-use crate::config::key::{Key, explain_unknown};
+use crate::config::key::{KEYS, Key};
+use crate::config::stamp::{Stamp, stamp};
 use crate::config::{Origin, Part, Parts, Problem, Settings};
+use layer::Layer;
 
-/// Problems of one place that are told; the rest is counted. A hostile file can hold very many.
-const TOLD: usize = 20;
+/// A workspace's own settings.
+pub const WORKSPACE_FILE: &str = "codesage.toml";
 
 /// Every place where settings are written, the later ones winning.
 #[derive(Clone, Debug, Default)]
@@ -26,10 +29,25 @@ pub struct Layers {
     root: Option<PathBuf>,
     user: Option<Layer>,
     workspace: Option<Layer>,
+    /// The files as they were just before they were read; none: not read.
+    user_seen: Option<Stamp>,
+    workspace_seen: Option<Stamp>,
     initialization: Option<Layer>,
     editor: Option<Layer>,
     command_line: Option<Layer>,
     parts: Parts,
+}
+
+/// One setting and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    pub key: &'static str,
+    /// As it would be written.
+    pub value: Value,
+    /// None: built in.
+    pub origin: Option<Origin>,
+    /// One-based, where the origin is a file.
+    pub line: Option<usize>,
 }
 
 /// What the command line and the environment set.
@@ -45,23 +63,6 @@ pub struct CommandLine {
     pub without: Vec<Part>,
 }
 
-/// One place.
-#[derive(Clone, Debug)]
-struct Layer {
-    origin: Origin,
-    entries: Vec<Entry>,
-    /// What made the place unreadable, in whole or in part.
-    problems: Vec<Problem>,
-}
-
-/// One key as it was written.
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    key: String,
-    value: Value,
-    line: Option<usize>,
-}
-
 impl Layers {
     /// `user_file` stands in for the file at the platform's place, and is then expected to exist.
     pub fn new(user_file: Option<PathBuf>) -> Self {
@@ -70,19 +71,44 @@ impl Layers {
 
     /// Reads the user's file, again if it was read before.
     pub fn read_user(&mut self) {
-        let asked_for = self.user_file.is_some();
-        let Some(path) = self.user_file.clone().or_else(user_file) else {
+        let Some(path) = self.user_path() else {
             return;
         };
-        self.user = Layer::read(Origin::User(path.clone()), &path, asked_for);
+        self.user_seen = Some(stamp(&path));
+        self.user = Layer::read(Origin::User(path.clone()), &path, self.user_file.is_some());
     }
 
     /// Reads `codesage.toml` of the workspace folder `root`, again if it was read before. In a workspace of several
     /// folders only the first one is asked: settings belong to the session.
     pub fn read_workspace(&mut self, root: &Path) {
-        let path = root.join("codesage.toml");
+        let path = root.join(WORKSPACE_FILE);
         self.root = Some(root.to_path_buf());
+        self.workspace_seen = Some(stamp(&path));
         self.workspace = Layer::read(Origin::Workspace(path.clone()), &path, false);
+    }
+
+    /// Reads both files again, as far as they were read before.
+    pub fn read_again(&mut self) {
+        if self.user_seen.is_some() {
+            self.read_user();
+        }
+        if let Some(root) = self.root.clone().filter(|_| self.workspace_seen.is_some()) {
+            self.read_workspace(&root);
+        }
+    }
+
+    /// Whether one of the files came, went or changed since it was read. A question to the disk for each, and no more.
+    pub fn is_stale(&self) -> bool {
+        let files = [(self.user_path(), self.user_seen), (self.workspace_path(), self.workspace_seen)];
+        files
+            .into_iter()
+            .any(|(path, seen)| seen.is_some_and(|seen| path.is_some_and(|path| stamp(&path) != seen)))
+    }
+
+    /// Takes the files from others of the same session, which have read them while these were in use.
+    pub fn take_files(&mut self, read: Layers) {
+        (self.user, self.user_seen) = (read.user, read.user_seen);
+        (self.workspace, self.workspace_seen) = (read.workspace, read.workspace_seen);
     }
 
     /// Takes `initializationOptions`. Bare, or below `codesage`.
@@ -110,39 +136,99 @@ impl Layers {
 
     /// The settings files that were found.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let layers = [&self.user, &self.workspace];
-        layers.into_iter().flatten().filter_map(|layer| match &layer.origin {
-            Origin::User(path) | Origin::Workspace(path) => Some(path.as_path()),
-            Origin::Initialization | Origin::Editor | Origin::CommandLine => None,
-        })
+        [&self.user, &self.workspace].into_iter().flatten().filter_map(|layer| layer.origin.file())
+    }
+
+    /// The user's file, whether or not it is there.
+    pub fn user_path(&self) -> Option<PathBuf> {
+        self.user_file.clone().or_else(user_file)
+    }
+
+    /// The workspace's file, whether or not it is there.
+    pub fn workspace_path(&self) -> Option<PathBuf> {
+        Some(self.root.as_ref()?.join(WORKSPACE_FILE))
     }
 
     /// The settings that all places together make, and what in them does not apply.
     pub fn resolve(&self) -> (Settings, Vec<Problem>) {
+        self.lay(&mut |_, _, _| {})
+    }
+
+    /// Every setting with where it comes from, in the order of the table.
+    pub fn explain(&self) -> Vec<Setting> {
+        let mut origins: Vec<Option<(Origin, Option<usize>)>> = vec![None; KEYS.len()];
+        let (mut settings, _) = self.lay(&mut |key, origin, line| {
+            let noted = [(key.rival(), None), (Some(key), Some((origin.clone(), line)))];
+            for (key, origin) in noted {
+                let place = KEYS.iter().position(|known| key.is_some_and(|key| key.name == known.name));
+                if let Some(at) = place.and_then(|at| origins.get_mut(at)) {
+                    *at = origin;
+                }
+            }
+        });
+        let explained = KEYS.iter().zip(origins).map(|(key, origin)| {
+            let (origin, line) = origin.map_or((None, None), |(origin, line)| (Some(origin), line));
+            Setting { key: key.name, value: key.value(&mut settings), origin, line }
+        });
+        explained.collect()
+    }
+
+    /// What is wrong with `text` as the text of the file `path`; `None` where that is no settings file. Blocking: links
+    /// are followed.
+    pub fn check(&self, path: &Path, text: &str) -> Option<Vec<Problem>> {
+        let layer = Layer::parse(self.origin_of(path)?, text);
+        Some(self.apply(&layer, &mut Settings::default(), &mut |_, _, _| {}))
+    }
+
+    /// Whose settings are in a file. Any `codesage.toml` is a workspace's, for which only one is read.
+    fn origin_of(&self, path: &Path) -> Option<Origin> {
+        let is_same = |user: PathBuf| {
+            user == path
+                || path.canonicalize().is_ok_and(|path| user.canonicalize().is_ok_and(|user| user == path))
+        };
+        if self.user_path().is_some_and(is_same) {
+            return Some(Origin::User(path.to_path_buf()));
+        }
+        let is_workspace = path.file_name().is_some_and(|name| name == WORKSPACE_FILE);
+        is_workspace.then(|| Origin::Workspace(path.to_path_buf()))
+    }
+
+    /// Lays one place on the other; each key that applies is noted with where it was written.
+    fn lay(&self, note: &mut Note) -> (Settings, Vec<Problem>) {
         let mut settings =
             Settings { parts: self.parts.clone(), root: self.root.clone(), ..Settings::default() };
         let mut problems = Vec::new();
-        let working = std::env::current_dir().unwrap_or_default();
         let layers = [&self.user, &self.workspace, &self.initialization, &self.editor, &self.command_line];
         for layer in layers.into_iter().flatten() {
-            let paths = match &layer.origin {
-                Origin::User(file) => Paths { base: file.parent().unwrap_or(&working), fence: None },
-                Origin::Workspace(file) => {
-                    Paths { base: file.parent().unwrap_or(&working), fence: file.parent() }
-                }
-                Origin::Initialization | Origin::Editor => {
-                    Paths { base: self.root.as_deref().unwrap_or(&working), fence: None }
-                }
-                Origin::CommandLine => Paths { base: &working, fence: None },
-            };
-            problems.extend(layer.apply(&mut settings, &paths));
+            problems.extend(self.apply(layer, &mut settings, note));
         }
         // Parts that are settings too.
+        for (name, part) in [("completion.speculate", Part::Speculation), ("completion.warmUp", Part::Warm)] {
+            if let Some(key) = Key::named(name).filter(|_| !self.parts.has(part)) {
+                note(key, &Origin::CommandLine, None);
+            }
+        }
         settings.completion.speculate &= self.parts.has(Part::Speculation);
         settings.completion.warm_up &= self.parts.has(Part::Warm);
         (settings, problems)
     }
+
+    fn apply(&self, layer: &Layer, settings: &mut Settings, note: &mut Note) -> Vec<Problem> {
+        let working = std::env::current_dir().unwrap_or_default();
+        let folder = layer.origin.file().and_then(Path::parent);
+        let (base, fence) = match &layer.origin {
+            Origin::User(_) => (folder, None),
+            Origin::Workspace(_) => (folder, folder),
+            Origin::Initialization | Origin::Editor => (self.root.as_deref(), None),
+            Origin::CommandLine => (None, None),
+        };
+        let paths = Paths { base: base.unwrap_or(&working), fence };
+        layer.apply(settings, &paths, self.user_path().as_deref(), note)
+    }
 }
+
+/// Told of each key that applies, with where it was written and in which line.
+type Note<'a> = dyn FnMut(&'static Key, &Origin, Option<usize>) + 'a;
 
 /// `codesage/config.toml` where the platform keeps settings: `$XDG_CONFIG_HOME`, `~/Library/Application Support`,
 /// `%APPDATA%`.
@@ -155,80 +241,6 @@ fn section(value: &Value) -> &Value {
     match value.get("codesage") {
         Some(section) => section,
         None => value,
-    }
-}
-
-/// Whether the person's own file alone may say it, and the command line: what an editor sends may come from a file of the
-/// project (`.vscode/settings.json`, `.dir-locals.el`), and this sends code elsewhere, or runs a program.
-fn is_own(key: &str) -> bool {
-    key.starts_with("remote.")
-}
-
-impl Layer {
-    fn of(origin: Origin, value: &Value) -> Self {
-        let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
-        match value {
-            Value::Object(_) | Value::Null => read::flatten_json(String::new(), value, &mut layer.entries),
-            _ => layer.complain(None, "expected an object of settings".to_owned()),
-        }
-        layer
-    }
-
-    /// `None` where there is no file and none was asked for.
-    fn read(origin: Origin, path: &Path, asked_for: bool) -> Option<Self> {
-        let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
-        match read::settings_file(path) {
-            Ok(text) => {
-                let (entries, errors) = read::flatten_toml(&text);
-                layer.entries = entries;
-                for (line, message) in errors {
-                    layer.complain(line, message);
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked_for => return None,
-            Err(error) => layer.complain(None, format!("cannot be read: {error}")),
-        }
-        Some(layer)
-    }
-
-    fn complain(&mut self, line: Option<usize>, message: String) {
-        self.problems.push(Problem { origin: self.origin.clone(), line, key: None, message });
-    }
-
-    /// Whether no project can have a hand in it.
-    fn is_own(&self) -> bool {
-        matches!(self.origin, Origin::User(_) | Origin::CommandLine)
-    }
-
-    fn apply(&self, settings: &mut Settings, paths: &Paths) -> Vec<Problem> {
-        let mut problems = self.problems.clone();
-        for Entry { key, value, line } in &self.entries {
-            let outcome = match Key::named(key) {
-                Some(key) if is_own(key.name) && !self.is_own() => Err(format!(
-                    "counts in your own settings file alone, for a project could have said it here{}",
-                    user_file().map_or_else(String::new, |file| format!(": {}", file.display()))
-                )),
-                Some(key) => key.apply(settings, value, paths),
-                None => Err(explain_unknown(key)),
-            };
-            problems.extend(outcome.err().map(|message| Problem {
-                origin: self.origin.clone(),
-                line: *line,
-                key: Some(key.chars().take(100).collect()),
-                message,
-            }));
-        }
-        let untold = problems.len().saturating_sub(TOLD);
-        if untold > 0 {
-            problems.truncate(TOLD);
-            problems.push(Problem {
-                origin: self.origin.clone(),
-                line: None,
-                key: None,
-                message: format!("and {untold} more problems"),
-            });
-        }
-        problems
     }
 }
 

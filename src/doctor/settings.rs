@@ -36,7 +36,7 @@ pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) {
 
 /// A problem as `config check` has it, without what somebody wrote as text: it could be a key.
 fn wrong(patient: &Patient, problem: &Problem) -> Finding {
-    let Problem { origin, line, key, message } = problem;
+    let Problem { origin, line, key, message, at: _ } = problem;
     let said = match message.split_once(", found \"") {
         Some((before, _)) => format!("{before}, found a text"),
         None => message.clone(),

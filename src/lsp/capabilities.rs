@@ -37,6 +37,12 @@ pub struct ClientFlags {
     pub work_done_progress: bool,
     /// It answers `workspace/configuration`.
     pub configuration: bool,
+    /// It can be asked to say when a file changed, outside the workspace too: LSP 3.17, `RelativePattern`. Those that know
+    /// no such pattern (Eglot, lsp-mode) would watch every folder of the project one by one, and lsp-mode would ask the
+    /// person about that (read in their sources): they are not asked.
+    pub watches_files: bool,
+    /// It can be told of a completion menu while the session lasts.
+    pub registers_menu: bool,
     /// Code actions as literals; others are given plain commands.
     pub code_action_literals: bool,
     /// It asks for code actions on every line where the cursor rests, and says so by asking for kinds that no menu
@@ -137,6 +143,10 @@ impl ClientFlags {
             markdown_documentation: formats.is_some_and(|formats| formats.contains(&json!("markdown"))),
             work_done_progress: is("/capabilities/window/workDoneProgress"),
             configuration: is("/capabilities/workspace/configuration"),
+            registers_menu: is("/capabilities/textDocument/completion/dynamicRegistration"),
+            watches_files: ["dynamicRegistration", "relativePatternSupport"]
+                .iter()
+                .all(|key| is(&format!("/capabilities/workspace/didChangeWatchedFiles/{key}"))),
             code_action_literals: at("/capabilities/textDocument/codeAction/codeActionLiteralSupport")
                 .is_object(),
             asks_unbidden: name == "vim-lsp",

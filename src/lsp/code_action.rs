@@ -2,21 +2,24 @@
 //!
 //! Each is a literal with a command and never resolved: Helix resolves on its UI thread, vim-lsp and eglot 1.9 not at
 //! all, and resolving shows no progress. vim-lsp asks on every line where the cursor rests and VS Code on every move,
-//! so who was not asked by the person is told nothing unless there is a selection or a diagnostic. Does *not* decide
-//! what a place offers: `assist` does.
+//! so who was not asked by the person is told nothing unless there is a selection or a diagnostic. A key of a settings
+//! file is mended without a model, and so by an edit that the literal has in it. Does *not* decide what a place offers:
+//! `assist` does, and `config`.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tower_lsp::lsp_types::{
-    CodeAction, CodeActionContext, CodeActionKind, CodeActionOrCommand, CodeActionParams,
-    CodeActionTriggerKind, Command, Diagnostic,
+    self, CodeAction, CodeActionContext, CodeActionKind, CodeActionOrCommand, CodeActionParams,
+    CodeActionTriggerKind, Command, Diagnostic, Url,
 };
 
 use crate::assist::recipes::Recipe;
+use crate::config::mend::Mend;
 use crate::edit::{Action, Yield};
 use crate::lsp::action::preview::Preview;
+use crate::lsp::action::workspace_edit::{self, Change, Consent};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::session::Session;
 use crate::lsp::{convert, ext};
@@ -59,18 +62,57 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
         let recipes =
             if may { asking.assistant.recipes(&document, !selection.is_empty()) } else { Vec::new() };
         asking.tell_recipe_problems();
-        (offers, recipes)
+        let mends = asking.mends(&asked, &document, &selection);
+        let is_settings = mends.is_some();
+        let mends =
+            mends.unwrap_or_default().into_iter().map(|mend| of_mend(mend, &asked, &document, &asking.flags));
+        (offers, recipes, is_settings, mends.collect::<Vec<_>>())
     });
     // Where listing them broke there are none.
-    let (offers, recipes) = offering.await.unwrap_or_default();
+    let (offers, recipes, is_settings, mends) = offering.await.unwrap_or_default();
     let place = json!({ "textDocument": { "uri": uri, "version": version }, "range": range });
     let mut entries = of_preview(preview.as_ref());
-    entries
-        .extend(context.diagnostics.iter().take(FIXES).map(|diagnostic| of_diagnostic(diagnostic, &place)));
+    // What we say of a settings file is nothing to ask a model about.
+    let asks = |diagnostic: &&Diagnostic| !is_settings || diagnostic.source.as_deref() != Some("codesage");
+    let fixes = context.diagnostics.iter().filter(asks).take(FIXES);
+    entries.extend(fixes.map(|diagnostic| of_diagnostic(diagnostic, &place)));
     entries.extend(offers.into_iter().filter_map(|action| of_action(action, &place)));
     entries.extend(recipes.iter().map(|recipe| of_recipe(recipe, &context.diagnostics, &place)));
     entries.retain(|entry| is_wanted(entry.kind, context.only.as_deref()));
-    entries.into_iter().map(|entry| entry.shown(session.flags.code_action_literals)).collect()
+    let as_literals = session.flags.code_action_literals;
+    let mends_wanted = as_literals && is_wanted(Some(QUICK_FIX), context.only.as_deref());
+    let mends = mends.into_iter().filter(|_| mends_wanted).map(|(at, action)| {
+        let is_of = |diagnostic: &&Diagnostic| diagnostic.range == at;
+        let diagnostics = Some(context.diagnostics.iter().filter(is_of).cloned().collect());
+        CodeActionOrCommand::CodeAction(CodeAction { diagnostics, ..action })
+    });
+    mends.chain(entries.into_iter().map(|entry| entry.shown(as_literals))).collect()
+}
+
+/// What was meant, written in place of what is no key; and where that stands.
+fn of_mend(
+    mend: Mend,
+    uri: &Url,
+    document: &Document,
+    flags: &ClientFlags,
+) -> (lsp_types::Range, CodeAction) {
+    let title = format!("Change to `{}`", mend.key);
+    let at = convert::range(document.rope(), &mend.at, flags.columns);
+    let change = Change {
+        uri: uri.clone(),
+        version: Some(document.version()),
+        before: Some(document.rope().to_string()),
+        after: mend.text,
+    };
+    let edit = workspace_edit::edit(&title, &[change], flags, Consent::Given);
+    let action = CodeAction {
+        title: titled(&title),
+        kind: Some(QUICK_FIX.into()),
+        edit: serde_json::from_value(edit).ok(),
+        is_preferred: Some(true),
+        ..CodeAction::default()
+    };
+    (at, action)
 }
 
 /// One line of the menu.

@@ -13,6 +13,7 @@ pub const INLINE_COMPLETION: &str = "textDocument/inlineCompletion";
 /// `workspace/textDocumentContent`, LSP 3.18.
 pub const TEXT_DOCUMENT_CONTENT: &str = "workspace/textDocumentContent";
 pub const PROGRESS_CANCEL: &str = "window/workDoneProgress/cancel";
+pub const WATCHED_FILES: &str = "workspace/didChangeWatchedFiles";
 
 pub const STATS: &str = "codesage/stats";
 pub const STATUS: &str = "codesage/status";
@@ -233,6 +234,15 @@ pub enum PublishDiagnostics {}
 impl notification::Notification for PublishDiagnostics {
     type Params = Value;
     const METHOD: &'static str = <notification::PublishDiagnostics as notification::Notification>::METHOD;
+}
+
+/// `client/registerCapability`, likewise.
+pub enum RegisterCapability {}
+
+impl request::Request for RegisterCapability {
+    type Params = Value;
+    type Result = Value;
+    const METHOD: &'static str = <request::RegisterCapability as request::Request>::METHOD;
 }
 
 /// [`STREAM`].

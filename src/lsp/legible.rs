@@ -16,6 +16,7 @@ const FREE_FORM: &[&str] = &["settings", "arguments", "item"];
 ///   where it wants an object, an enumeration's new word). Nothing of ours reads its parse, so it is shown an empty
 ///   client, and the parameters travel as they came inside `initializationOptions`, which is free-form.
 /// - `shutdown` has no parameters, whatever is sent: tower-lsp answers it with an error otherwise.
+/// - `didChangeWatchedFiles` names files that are looked up on the disk anyhow, so one odd name must not lose the rest.
 /// - `codeAction` brings the diagnostics of other servers, of which only the place and the words are kept.
 /// - elsewhere, a null is an absent field, and null or absent parameters are an empty object: tower-lsp would not
 ///   let `initialized` through without one.
@@ -25,6 +26,7 @@ pub fn params(method: &str, params: Option<Value>) -> Option<Value> {
             return Some(json!({ "capabilities": {}, "initializationOptions": params }));
         }
         ("shutdown", _) => return None,
+        ("workspace/didChangeWatchedFiles", _) => return Some(json!({ "changes": [] })),
         (_, None | Some(Value::Null)) => json!({}),
         (_, Some(params)) => params,
     };
@@ -119,6 +121,7 @@ mod tests {
         let cases = [
             ("shutdown", Some(json!(null)), None),
             ("shutdown", Some(json!({})), None),
+            ("workspace/didChangeWatchedFiles", Some(json!({"changes": [7]})), Some(json!({"changes": []}))),
             ("x", Some(json!(null)), Some(json!({}))),
             ("x", None, Some(json!({}))),
             ("x", Some(json!({"a": null, "b": {"c": null}})), Some(json!({"b": {"c": null}}))),

@@ -12,9 +12,10 @@ use serde_json::Value;
 use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::lsp_types::{
     CodeActionParams, CodeActionResponse, CodeLens, CodeLensParams, CompletionParams, CompletionResponse,
-    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWorkspaceFoldersParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, DidSaveTextDocumentParams, ExecuteCommandParams,
-    InitializeParams, InitializeResult, InitializedParams, ServerInfo, WorkDoneProgressCancelParams,
+    DidChangeConfigurationParams, DidChangeTextDocumentParams, DidChangeWatchedFilesParams,
+    DidChangeWorkspaceFoldersParams, DidCloseTextDocumentParams, DidOpenTextDocumentParams,
+    DidSaveTextDocumentParams, ExecuteCommandParams, InitializeParams, InitializeResult, InitializedParams,
+    ServerInfo, WorkDoneProgressCancelParams,
 };
 use tower_lsp::{LanguageServer, LspService};
 
@@ -131,10 +132,13 @@ impl LanguageServer for Server {
         session.settle();
         session.actions.papers.sweep();
         last_session::keep_beginning(session);
+        session.watch_files();
         session.pull_settings().await;
         let launch = lock(&self.launch).take();
         if let Some(launch) = launch {
-            self.backend.become_backend(launch(&session.assistant.settings()));
+            let settings = session.assistant.settings();
+            self.backend.become_backend(launch(&settings));
+            session.launched(settings);
             tokio::spawn(model_progress::follow(session.clone()));
             tokio::spawn(status::follow(session.clone()));
             tokio::spawn(remote_news::follow(session.clone()));
@@ -177,8 +181,10 @@ impl LanguageServer for Server {
         session.closed(&params.text_document.uri);
     }
 
-    /// The text is ours already; without this method each save would be logged as unknown.
-    async fn did_save(&self, _: DidSaveTextDocumentParams) {}
+    /// The text is ours already; it matters where we go by what is on the disk.
+    async fn did_save(&self, params: DidSaveTextDocumentParams) {
+        self.session().saved(&params.text_document.uri);
+    }
 
     // --- Settings and folders.
 
@@ -190,6 +196,10 @@ impl LanguageServer for Server {
         }
     }
 
+    async fn did_change_watched_files(&self, _: DidChangeWatchedFilesParams) {
+        self.session().look();
+    }
+
     async fn did_change_workspace_folders(&self, params: DidChangeWorkspaceFoldersParams) {
         self.session().change_folders(params.event);
     }
@@ -197,15 +207,18 @@ impl LanguageServer for Server {
     // --- Requests.
 
     async fn completion(&self, params: CompletionParams) -> Result<Option<CompletionResponse>> {
+        self.session().look_in_passing();
         let list = completion_menu::answer(self.session(), params).await;
         Ok(Some(CompletionResponse::List(list)))
     }
 
     async fn execute_command(&self, params: ExecuteCommandParams) -> Result<Option<Value>> {
+        self.session().look_in_passing();
         execute_command::run(self.session(), params).await.map(Some)
     }
 
     async fn code_action(&self, params: CodeActionParams) -> Result<Option<CodeActionResponse>> {
+        self.session().look_in_passing();
         Ok(Some(code_action::answer(self.session(), params).await))
     }
 
@@ -216,6 +229,7 @@ impl LanguageServer for Server {
 
 impl Server {
     async fn inline_completion(&self, params: InlineCompletionParams) -> Result<InlineCompletionList> {
+        self.session().look_in_passing();
         Ok(inline_completion::answer(self.session(), params).await)
     }
 

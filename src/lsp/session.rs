@@ -1,19 +1,22 @@
 //! What belongs to one client from `initialize` on: what it can do, its settings, and the assistant behind it.
 //!
-//! Made once and never replaced; what changes inside is behind its own short lock, never held over an await. Does
-//! *not* know a method: `server` routes, and the feature rooms answer.
+//! Made once and never replaced; what changes inside is behind its own short lock, never held over an await. What it
+//! does with settings is in `configuring`, and when it looks at files in `looking`. Does *not* know a method: `server`
+//! routes, and the feature rooms answer.
+
+mod configuring;
+mod looking;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::watch;
-use tower_lsp::lsp_types::request::WorkspaceConfiguration;
 use tower_lsp::lsp_types::{
-    ConfigurationItem, ConfigurationParams, MessageType, TextDocumentContentChangeEvent, Url,
-    WorkspaceFolder, WorkspaceFoldersChangeEvent,
+    MessageType, TextDocumentContentChangeEvent, Url, WorkspaceFolder, WorkspaceFoldersChangeEvent,
 };
 
 use crate::assist::Assistant;
@@ -21,7 +24,6 @@ use crate::completion::policy::Trigger;
 use crate::config::Layers;
 use crate::doctor::LastSession;
 use crate::engine::Backend;
-use crate::log;
 use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
@@ -32,9 +34,8 @@ use crate::lsp::virtual_document::VirtualDocuments;
 use crate::lsp::{ext, last_session, settings};
 use crate::text::{Document, Encoding};
 use crate::threads::{lock, off_the_runtime};
-
-/// How long the launch waits for a client to tell its settings. The model is not loaded before, so it is short.
-const CONFIGURATION_WITHIN: Duration = Duration::from_secs(2);
+use configuring::{Launched, Sources};
+use looking::Looker;
 
 /// How long the end may take, besides the transport's and the engine's.
 const ENDS_WITHIN: Duration = Duration::from_millis(200);
@@ -49,7 +50,11 @@ pub struct Session {
     pub outbox: Outbox,
     roots: Mutex<Vec<PathBuf>>,
     sources: Mutex<Sources>,
-    /// Problems that the person was told of: once is enough.
+    launched: Launched,
+    /// Whether the completion menu was announced.
+    has_menu: AtomicBool,
+    looker: Looker,
+    /// What the person was told of besides the problems of settings: once is enough.
     told: Mutex<HashSet<String>>,
     strays: Mutex<HashSet<Url>>,
     triggers: Mutex<Triggers>,
@@ -64,23 +69,6 @@ pub struct Session {
     pub state: Option<PathBuf>,
     switch: Mutex<Switch>,
     warm: watch::Sender<Option<Arc<Document>>>,
-}
-
-/// Where settings are written, and how new the editor's word among them is.
-struct Sources {
-    layers: Layers,
-    /// How often the editor was asked or spoke by itself.
-    asked: u64,
-    /// Which of those the editor's layer is from. An older answer that comes later is not heard.
-    heard: u64,
-}
-
-impl Sources {
-    /// The number of a new question, or of a word that came unasked.
-    fn next(&mut self) -> u64 {
-        self.asked += 1;
-        self.asked
-    }
 }
 
 impl Session {
@@ -102,14 +90,19 @@ impl Session {
         }
         // Problems are told when the client is ready to hear them.
         let (settings, _) = layers.resolve();
+        let (looker, errands) = Looker::new(layers.user_path());
         let flags = ClientFlags::distil(params);
-        Arc::new(Self {
+        let has_menu = flags.offers_menu(settings.completion.menu);
+        let session = Arc::new(Self {
             assistant: Assistant::new(backend, settings, roots.clone()),
             began: last_session::began(params, &flags, roots.first().map(PathBuf::as_path)),
             flags,
             outbox,
             roots: Mutex::new(roots),
-            sources: Mutex::new(Sources { layers, asked: 0, heard: 0 }),
+            sources: Mutex::new(Sources::new(layers)),
+            launched: Launched::default(),
+            has_menu: has_menu.into(),
+            looker,
             told: Mutex::default(),
             strays: Mutex::default(),
             triggers: Mutex::default(),
@@ -120,44 +113,9 @@ impl Session {
             state: state.map(Path::to_path_buf),
             switch: Mutex::default(),
             warm: spawn_warmer(),
-        })
-    }
-
-    /// Takes settings that the editor sends by itself; they stand above `initializationOptions`.
-    pub fn apply_settings(&self, section: &Value) {
-        let number = lock(&self.sources).next();
-        self.take_settings(number, section);
-    }
-
-    /// Takes the editor's word of this number, unless a newer one was taken before. Null has nothing set.
-    fn take_settings(&self, number: u64, section: &Value) {
-        let mut sources = lock(&self.sources);
-        if number > sources.heard {
-            sources.heard = number;
-            sources.layers.set_editor(section);
-            self.resolve(&sources.layers);
-        }
-    }
-
-    /// Resolves the settings as they stand, and tells each problem once.
-    pub fn settle(&self) {
-        self.resolve(&lock(&self.sources).layers);
-    }
-
-    /// NB: under the lock of the layers throughout, else what was resolved first could be configured last.
-    fn resolve(&self, layers: &Layers) {
-        let (mut settings, problems) = layers.resolve();
-        lock(&self.switch).set(&mut settings.completion, Instant::now());
-        // The log may have been started with other settings than the session's; it looks for itself what is new.
-        if let Err(error) = log::apply(&settings.log) {
-            self.tell(format!("log.file: {error}"));
-        }
-        if *self.assistant.settings() != settings {
-            self.assistant.configure(settings);
-        }
-        for problem in problems {
-            self.tell(problem.to_string());
-        }
+        });
+        errands.run(Arc::downgrade(&session));
+        session
     }
 
     /// Tells what is wrong with the person's own actions, where their files have been read.
@@ -165,46 +123,6 @@ impl Session {
         for problem in self.assistant.take_recipe_problems() {
             self.tell(problem.to_string());
         }
-    }
-
-    /// Switches completion, or one language's, by hand; whether it is on now.
-    pub fn toggle(&self, language: Option<&str>) -> bool {
-        let on = lock(&self.switch).toggle(language, &self.assistant.settings().completion);
-        self.settle();
-        on
-    }
-
-    /// No completion for so many seconds; how long it is.
-    pub fn snooze(self: &Arc<Self>, seconds: Option<f64>) -> Duration {
-        let time = lock(&self.switch).snooze(seconds, Instant::now());
-        self.settle();
-        let session = Arc::downgrade(self);
-        tokio::spawn(async move {
-            tokio::time::sleep(time).await;
-            // Where it was snoozed again meanwhile, this finds nothing to do.
-            if let Some(session) = session.upgrade() {
-                session.settle();
-            }
-        });
-        time
-    }
-
-    /// Reads all settings again. The model stays: `model.*` needs a new start.
-    pub async fn reload(self: &Arc<Self>) {
-        let session = self.clone();
-        let root = lock(&self.roots).first().cloned();
-        let reading = off_the_runtime(move || {
-            let mut sources = lock(&session.sources);
-            sources.layers.read_user();
-            if let Some(root) = root {
-                sources.layers.read_workspace(&root);
-            }
-            session.resolve(&sources.layers);
-        });
-        if reading.await.is_err() {
-            tracing::error!("the settings could not be read again");
-        }
-        self.pull_settings().await;
     }
 
     /// What the doctor looks at.
@@ -219,29 +137,6 @@ impl Session {
     fn tell(&self, problem: String) {
         if lock(&self.told).insert(problem.clone()) {
             self.outbox.warn(&problem);
-        }
-    }
-
-    /// Asks for the `codesage` section where the client answers that, and waits, but not for long. The answer is
-    /// applied whenever it comes.
-    pub async fn pull_settings(self: &Arc<Self>) {
-        if !self.flags.configuration {
-            return;
-        }
-        let number = lock(&self.sources).next();
-        // A client that never answers keeps no session.
-        let (session, outbox) = (Arc::downgrade(self), self.outbox.clone());
-        let asked = tokio::spawn(async move {
-            let section = ConfigurationItem { scope_uri: None, section: Some("codesage".into()) };
-            let params = ConfigurationParams { items: vec![section] };
-            let answer = outbox.ask::<WorkspaceConfiguration>(params).await;
-            let section = answer.and_then(|sections| sections.into_iter().next());
-            if let (Some(session), Some(section)) = (session.upgrade(), section) {
-                session.take_settings(number, &section);
-            }
-        });
-        if tokio::time::timeout(CONFIGURATION_WITHIN, asked).await.is_err() {
-            tracing::info!("the client did not tell its settings within {CONFIGURATION_WITHIN:?}");
         }
     }
 
@@ -260,6 +155,7 @@ impl Session {
         }
         self.warm.send_replace(now);
         self.assistant.stir(uri);
+        self.look_at_text(uri);
     }
 
     /// The person is where the last change was made.
@@ -308,6 +204,7 @@ impl Session {
         }
         self.warm.send_replace(now);
         self.assistant.stir(uri);
+        self.look_at_text(uri);
     }
 
     /// A closed document's text is let go, with all that was about it.
@@ -315,7 +212,8 @@ impl Session {
         self.warm.send_replace(None);
         self.actions.running.cancel_document(uri);
         lock(&self.actions.seen).closed(uri);
-        if !lock(&self.actions.findings).clear(Some(uri)).is_empty() {
+        let mut findings = lock(&self.actions.findings);
+        if findings.forget(uri) {
             self.outbox.notify::<ext::PublishDiagnostics>(review::nothing(uri));
         }
     }

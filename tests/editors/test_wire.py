@@ -11,11 +11,15 @@ from wire import Json, Wire
 CAPABILITIES = {"capabilities": {"executeCommandProvider": {"commands": ["codesage.explain"]}}}
 AT = {"line": 0, "character": 0}
 RANGE = {"start": AT, "end": AT}
-PROFILE = {"processId": None, "rootUri": None, "capabilities": {"window": {"workDoneProgress": True}}}
+TAKES = {
+    "window": {"workDoneProgress": True},
+    "workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}},
+}
+PROFILE = {"processId": None, "rootUri": None, "capabilities": TAKES}
 
 
 def session(options: Json | None = None) -> Wire:
-    """One that is initialized, by a client that takes progress and nothing else."""
+    """One that is initialized, by a client that takes progress, watches files, and nothing else."""
     wire = Wire()
     params = PROFILE | {"initializationOptions": options}
     wire.sent({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
@@ -106,6 +110,11 @@ def progress(token: str, **value: Any) -> Json:
     return {"method": "$/progress", "params": {"token": token, "value": value}}
 
 
+def register(method: str) -> Json:
+    registration = {"id": "r", "method": method}
+    return {"id": 4, "method": "client/registerCapability", "params": {"registrations": [registration]}}
+
+
 CREATE = {"id": 1, "method": "window/workDoneProgress/create", "params": {"token": "t"}}
 BEGIN, END = progress("t", kind="begin", title="x"), progress("t", kind="end")
 
@@ -132,6 +141,9 @@ BEGIN, END = progress("t", kind="begin", title="x"), progress("t", kind="end")
         ([{"method": "codesage/nothing", "params": {}}], "codesage/nothing"),
         ([{"id": 3, "method": "workspace/applyEdit", "params": {"edit": {}}}], "did not say that it takes this"),
         ([{"method": "codesage/stream", "params": {"id": "a", "kind": "end", "text": ""}}], "did not ask"),
+        ([register("workspace/didChangeWatchedFiles")], None),
+        ([register("textDocument/completion")], "did not say that this may be registered"),
+        ([register("textDocument/hover")], "did not say that this may be registered"),
         ([{"id": 9, "result": None}], "nobody waits for"),
         ([{"id": 9}], "either a result or an error"),
         ([{"jsonrpc": "1.0", "method": "window/logMessage", "params": {"type": 3, "message": "m"}}], "JSON-RPC"),

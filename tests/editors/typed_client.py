@@ -78,6 +78,10 @@ class TypedClient(LanguageClient):
                 self._edit(uri, version, edits)
             return types.ApplyWorkspaceEditResult(applied=True)
 
+        @self.feature(types.CLIENT_REGISTER_CAPABILITY)
+        def register(_: types.RegistrationParams) -> None:
+            return None
+
         @self.feature(types.WORKSPACE_CODE_LENS_REFRESH)
         def refresh(_: None) -> None:
             return None

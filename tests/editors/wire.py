@@ -162,6 +162,11 @@ DECLARED = {
     "window/showDocument": ("window", "showDocument", "support"),
     "window/workDoneProgress/create": ("window", "workDoneProgress"),
 }
+#: By what it says that a method may be registered while the session lasts.
+REGISTERED = {
+    "textDocument/completion": ("textDocument", "completion", "dynamicRegistration"),
+    "workspace/didChangeWatchedFiles": ("workspace", "didChangeWatchedFiles", "dynamicRegistration"),
+}
 
 
 class Wire:
@@ -273,7 +278,12 @@ class Wire:
             self._say("a request has an id, and a notification none")
         if method in DECLARED and not _at(self._client.get("capabilities"), *DECLARED[method]):
             self._say("the client did not say that it takes this")
-        if method == "window/workDoneProgress/create":
+        if method == "client/registerCapability":
+            for registration in params["registrations"]:
+                place = REGISTERED.get(registration["method"], ("nowhere",))
+                if not _at(self._client.get("capabilities"), *place):
+                    self._say("the client did not say that this may be registered")
+        elif method == "window/workDoneProgress/create":
             if params["token"] in self._progress:
                 self._say("a second progress of this token")
             self._progress[params["token"]] = "created"

@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// No answer takes this long, even on a machine that does other things.
-const DEADLINE: Duration = Duration::from_secs(300);
+pub const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Between two looks at what is waited for: on a clock that stands still, what wakes by the clock comes to pass.
 const LOOK: Duration = Duration::from_millis(1);

@@ -7,6 +7,8 @@ export interface Schema {
   default?: unknown;
   enum?: string[];
   oneOf?: Schema[];
+  /** What a file that came with the code may do with it: `free`, or less. */
+  "x-workspace"?: string;
   [other: string]: unknown;
 }
 
@@ -48,6 +50,14 @@ export function configuration(schema: Schema): Group[] {
   return [OWN, ...groups];
 }
 
+/** What the settings of a workspace may not say either, before that is trusted. */
+export function restricted(schema: Schema): string[] {
+  const held = Object.entries(schema.properties ?? {})
+    .flatMap(([section, inner]) => leaves(inner, section))
+    .filter(([key, leaf]) => leaf["x-workspace"] !== "free" && !OF_THE_MACHINE.includes(key));
+  return held.map(([key]) => `codesage.${key}`);
+}
+
 function leaves(schema: Schema, path: string): [string, Schema][] {
   if (schema.properties === undefined) {
     return [[path, schema]];
@@ -56,6 +66,8 @@ function leaves(schema: Schema, path: string): [string, Schema][] {
 }
 
 function setting(key: string, { description, oneOf, ...rest }: Schema): Schema {
+  // What `restricted` goes by is no setting's.
+  delete rest["x-workspace"];
   const scope = OF_THE_MACHINE.includes(key) ? "machine" : "window";
   const text = { markdownDescription: `${capital(description ?? "")}.` };
   // The page of settings has no field for `oneOf`, and one for several types.

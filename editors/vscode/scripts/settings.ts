@@ -1,23 +1,17 @@
 /**
- * `npm run settings`: asks the server's program for its schema, keeps that as `schema.json`, and writes the settings of
- * `package.json` from it. `CODESAGE` names the program; without, it is the newest build, or the one on the PATH.
+ * `npm run settings`: writes the settings of `package.json` from the schema that all editors share, which
+ * `UPDATE_EXPECT=1 cargo test --test readme` writes from the program.
  */
 
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
 import { format } from "prettier";
-import { configuration, type Schema } from "./schema";
+import { configuration, restricted, type Schema } from "./schema";
 
-const builds = ["ci", "release", "debug"]
-  .map((profile) => join("..", "..", "target", profile, "codesage"))
-  .filter((path) => existsSync(path))
-  .sort((one, other) => statSync(other).mtimeMs - statSync(one).mtimeMs);
-const program = process.env["CODESAGE"] ?? builds[0] ?? "codesage";
-
-const schema = execFileSync(program, ["config", "schema"], { encoding: "utf8" });
-writeFileSync("schema.json", schema);
-
-const manifest = JSON.parse(readFileSync("package.json", "utf8")) as { contributes: Record<string, unknown> };
-manifest.contributes["configuration"] = configuration(JSON.parse(schema) as Schema);
+const schema = JSON.parse(readFileSync("../codesage.schema.json", "utf8")) as Schema;
+const manifest = JSON.parse(readFileSync("package.json", "utf8")) as {
+  contributes: Record<string, unknown>;
+  capabilities: { untrustedWorkspaces: Record<string, unknown> };
+};
+manifest.contributes["configuration"] = configuration(schema);
+manifest.capabilities.untrustedWorkspaces["restrictedConfigurations"] = restricted(schema);
 writeFileSync("package.json", await format(JSON.stringify(manifest), { parser: "json-stringify" }));

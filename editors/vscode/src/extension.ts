@@ -8,8 +8,8 @@ import { doctor, markdown } from "./doctor";
 import { showMenu } from "./menu";
 import { questions } from "./protocol";
 import { stats, why } from "./report";
+import { associate, refresh } from "./schema";
 import { SECTION } from "./settings";
-import { SettingsFiles } from "./settingsFile";
 import { StatusItem } from "./status";
 
 /** Where nobody answers. */
@@ -42,12 +42,7 @@ export function activate(context: vscode.ExtensionContext): void {
   client = server;
   const status = new StatusItem(() => server.stats());
   const actions = new Actions(server, answers, context.globalState);
-  const program = (): string | undefined => {
-    const found = server.program();
-    return "path" in found ? found.path : undefined;
-  };
-  const files = new SettingsFiles(program, () => void actions.decide("reload"));
-  context.subscriptions.push(server, answers, status, files);
+  context.subscriptions.push(server, answers, status);
 
   const commands: Record<string, () => unknown> = {
     refactor: () => actions.run("refactor"),
@@ -86,6 +81,7 @@ export function activate(context: vscode.ExtensionContext): void {
     menu: () => showMenu(status.line, server.running, status.isOff),
     chooseModel: () => choose("model.path", "Choose a model", { "GGUF models": ["gguf"] }),
     chooseProgram: () => choose("server.path", "Choose the program `codesage`"),
+    completeKeys: () => associate(context),
     restart: () => server.restart(),
     showLog: () => {
       server.log.show();
@@ -110,6 +106,9 @@ export function activate(context: vscode.ExtensionContext): void {
       }
     }),
   );
+  void refresh(context).then(undefined, (error: unknown) => {
+    server.log.warn(`the schema of codesage.toml: ${String(error)}`);
+  });
   // Not waited for: a server that hangs must not keep the commands away.
   void server.start();
 }

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { configuration, type Schema } from "../scripts/schema";
+import { configuration, restricted, type Schema } from "../scripts/schema";
 import { serverKeys, written, type Inspected } from "../src/settings";
 
 const read = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
 const manifest = read("package.json") as {
   contributes: { configuration: unknown; commands: { command: string; enablement?: string }[] };
+  capabilities: { untrustedWorkspaces: { restrictedConfigurations: string[] } };
 };
 
-test("package.json has the settings of schema.json; else: npm run settings", () => {
-  const wanted = configuration(read("schema.json") as Schema);
+test("package.json has the settings of the schema; else: npm run settings", () => {
+  const schema = read("../codesage.schema.json") as Schema;
+  const wanted = configuration(schema);
   assert.deepEqual(manifest.contributes.configuration, JSON.parse(JSON.stringify(wanted)));
+  assert.deepEqual(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations, restricted(schema));
 });
 
 test("a workspace names no file of the machine", () => {
@@ -71,7 +74,7 @@ test("a schema becomes settings", () => {
     properties: {
       model: {
         properties: {
-          path: { type: "string", default: "builtin", description: "a file" },
+          path: { type: "string", default: "builtin", description: "a file", "x-workspace": "inside" },
           threads: {
             default: "auto",
             description: "threads",
@@ -79,9 +82,12 @@ test("a schema becomes settings", () => {
           },
         },
       },
-      menu: { enum: ["on", "off"], default: "on", description: "the menu" },
+      menu: { enum: ["on", "off"], default: "on", description: "the menu", "x-workspace": "free" },
+      care: { type: "boolean", default: true, description: "care", "x-workspace": "only" },
     },
   };
+  // The machine's own are out of a workspace's reach in any case.
+  assert.deepEqual(restricted(schema), ["codesage.model.threads", "codesage.care"]);
   const [own, model, menu] = configuration(schema);
   assert.equal(own?.title, "Extension");
   assert.deepEqual(model, {

@@ -4,7 +4,6 @@ import { Deaths } from "../src/deaths";
 import { doctor, markdown } from "../src/doctor";
 import { choices, remember } from "../src/history";
 import { escaped, page } from "../src/page";
-import { problems } from "../src/problems";
 import { counter, isReply, questions } from "../src/protocol";
 import { stats, why } from "../src/report";
 import { shown, type Situation } from "../src/statusText";
@@ -30,19 +29,6 @@ test("what was asked for before", () => {
   assert.deepEqual(choices(history, "sum"), ["sum", "use sum", "Sum it"]);
   assert.deepEqual(choices(history, " rename "), ["rename"]);
   assert.deepEqual(choices([], "x"), ["x"]);
-});
-
-test("problems of a settings file", () => {
-  const printed =
-    '/w/codesage.toml:2: `a`: expected a number, found: "x"\r\n/w/codesage.toml: not read\n/w/other.toml:1: no\ncodesage: 2 problems\n';
-  assert.deepEqual(problems(printed, "/w/codesage.toml"), [
-    { line: 1, message: '`a`: expected a number, found: "x"' },
-    { line: 0, message: "not read" },
-  ]);
-  assert.deepEqual(problems("C:\\w\\codesage.toml:0: no", "C:\\w\\codesage.toml"), [
-    { line: 0, message: "no" },
-  ]);
-  assert.deepEqual(problems("", "/w/codesage.toml"), []);
 });
 
 test("what the server answers is looked at", () => {

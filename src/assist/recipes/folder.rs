@@ -7,10 +7,10 @@
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use crate::completion::policy::is_secret;
 use crate::config::Origin;
+pub use crate::config::stamp::{Stamp, stamp};
 
 /// Bytes of one file.
 pub const MAX_BYTES: u64 = 64 << 10;
@@ -26,9 +26,6 @@ pub struct Folder {
     /// Without links; what is read must be below it. None: the person's own place, where links lead where they like.
     fence: Option<PathBuf>,
 }
-
-/// What tells that a file is another one than before: when it was written, and its bytes. None: it is not there.
-pub type Stamp = Option<(SystemTime, u64)>;
 
 /// The folders `dir` means. An absolute one is one; a relative one is below each of `roots`.
 pub fn folders(roots: &[PathBuf], dir: &Path) -> Vec<Folder> {
@@ -111,10 +108,4 @@ impl Folder {
             _ => Ok(real),
         }
     }
-}
-
-/// See [`Stamp`].
-pub fn stamp(file: &Path) -> Stamp {
-    let metadata = file.metadata().ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -2,16 +2,46 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::Entry;
 use crate::config::key::Key;
 
 /// Far above any settings file: a workspace may hold anything under that name.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// One key as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Dotted.
+    pub key: String,
+    pub value: Value,
+    /// None where there is no text.
+    pub at: Option<At>,
+}
+
+/// Where a key stands in a text. All in bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct At {
+    /// From 1; of the last name.
+    pub line: usize,
+    /// Of each part of the name, that of the table first.
+    pub names: Vec<Range<usize>>,
+    pub value: Range<usize>,
+}
+
+/// What is no TOML in a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyntaxError {
+    /// From 1.
+    pub line: Option<usize>,
+    /// Bytes.
+    pub at: Option<Range<usize>>,
+    pub message: String,
+}
 
 /// The text of a settings file.
 pub fn settings_file(path: &Path) -> io::Result<String> {
@@ -27,37 +57,71 @@ pub fn settings_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// The keys of a TOML text, and its errors with their lines. What stands round an error is still read.
-pub fn flatten_toml(text: &str) -> (Vec<Entry>, Vec<(Option<usize>, String)>) {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (table, errors) = DeTable::parse_recoverable(text);
+/// The keys of a TOML text, and its errors. What stands round an error is still read.
+pub fn flatten_toml(text: &str) -> (Vec<Entry>, Vec<SyntaxError>) {
+    let toml = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = Text { toml, skipped: text.len() - toml.len() };
+    let (table, errors) = DeTable::parse_recoverable(toml);
     let mut entries = Vec::new();
-    flatten_table(String::new(), table.get_ref(), text, &mut entries);
+    flatten_table("", &[], table.get_ref(), &text, &mut entries);
     // The parser keeps tables by name; problems read better in the order of the file.
-    entries.sort_by_key(|entry| entry.line);
-    let mut errors: Vec<_> = errors
+    entries.sort_by_key(line_of);
+    let mut errors: Vec<SyntaxError> = errors
         .into_iter()
-        .map(|error| {
-            let line = error.span().map(|span| line_of(text, span.start));
-            (line, error.message().to_owned())
+        .map(|error| SyntaxError {
+            line: error.span().map(|span| text.line(span.start)),
+            at: error.span().map(|span| text.place(span)),
+            message: error.message().to_owned(),
         })
         .collect();
     // The first one of a line: the parser's further ones, and what it made up to go on, are its consequences.
-    errors.dedup_by_key(|(line, _)| *line);
-    entries.retain(|entry| !errors.iter().any(|(line, _)| *line == entry.line));
+    errors.dedup_by_key(|error| error.line);
+    entries.retain(|entry| !errors.iter().any(|error| error.line == line_of(entry)));
     (entries, errors)
 }
 
-fn flatten_table(prefix: String, table: &DeTable, text: &str, entries: &mut Vec<Entry>) {
+fn line_of(entry: &Entry) -> Option<usize> {
+    entry.at.as_ref().map(|at| at.line)
+}
+
+/// What is parsed, and how much stands before it.
+struct Text<'a> {
+    toml: &'a str,
+    skipped: usize,
+}
+
+impl Text<'_> {
+    /// One-based.
+    fn line(&self, offset: usize) -> usize {
+        self.toml.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    }
+
+    /// Bytes of the whole.
+    fn place(&self, span: Range<usize>) -> Range<usize> {
+        span.start + self.skipped..span.end + self.skipped
+    }
+}
+
+fn flatten_table(
+    prefix: &str,
+    names: &[Range<usize>],
+    table: &DeTable,
+    text: &Text,
+    entries: &mut Vec<Entry>,
+) {
     for (name, value) in table {
-        let key = dotted(&prefix, name.get_ref());
+        let key = dotted(prefix, name.get_ref());
+        let mut names = names.to_vec();
+        names.push(text.place(name.span()));
         match value.get_ref() {
-            DeValue::Table(inner) if Key::named(&key).is_none() => flatten_table(key, inner, text, entries),
-            other => entries.push(Entry {
-                key,
-                value: json_of(other),
-                line: Some(line_of(text, name.span().start)),
-            }),
+            DeValue::Table(inner) if Key::named(&key).is_none() => {
+                flatten_table(&key, &names, inner, text, entries);
+            }
+            other => {
+                let line = text.line(name.span().start);
+                let at = Some(At { line, names, value: text.place(value.span()) });
+                entries.push(Entry { key, value: json_of(other), at });
+            }
         }
     }
 }
@@ -71,7 +135,7 @@ pub fn flatten_json(prefix: String, value: &Value, entries: &mut Vec<Entry>) {
                 flatten_json(dotted(&prefix, name), value, entries);
             }
         }
-        _ => entries.push(Entry { key: prefix, value: value.clone(), line: None }),
+        _ => entries.push(Entry { key: prefix, value: value.clone(), at: None }),
     }
 }
 
@@ -100,9 +164,4 @@ fn json_of(value: &DeValue) -> Value {
             Value::Object(fields.collect())
         }
     }
-}
-
-/// One-based.
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

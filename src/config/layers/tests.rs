@@ -5,8 +5,9 @@ use std::fs;
 use expect_test::{Expect, expect};
 use serde_json::json;
 
+use super::layer::TOLD;
 use super::*;
-use crate::config::{Confirm, RemoteSettings};
+use crate::config::RemoteSettings;
 use crate::engine::remote::When;
 
 /// What is changed by `text` as the user's file, and the problems.
@@ -245,38 +246,6 @@ fn the_later_of_path_and_name_counts() {
     }
 }
 
-#[cfg(unix)]
-#[test]
-fn a_workspace_names_files_inside_itself_only() {
-    let outside = tempfile::tempdir().unwrap();
-    let root = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(outside.path(), root.path().join("link")).unwrap();
-    std::os::unix::fs::symlink(outside.path().join("absent"), root.path().join("dangling")).unwrap();
-    let outside_file = outside.path().join("x.gguf");
-    let cases = [
-        ("models/x.gguf", true),
-        ("builtin", true),
-        ("../x.gguf", false),
-        ("models/../../x.gguf", false),
-        ("link/x.gguf", false),
-        ("dangling", false),
-        (outside_file.to_str().unwrap(), false),
-        ("~/x.gguf", false),
-    ];
-    for (path, allowed) in cases {
-        for (key, allowed) in [("model.path", allowed), ("log.file", false)] {
-            fs::write(root.path().join("codesage.toml"), format!("{key} = '{path}'")).unwrap();
-            let mut layers = Layers::default();
-            layers.read_workspace(root.path());
-            let (settings, problems) = layers.resolve();
-            assert_eq!(problems.is_empty(), allowed, "{key} = {path}: {problems:?}");
-            if !allowed {
-                assert_eq!(settings, untouched(root.path()), "{key} = {path}");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_folder_of_actions_is_in_each_workspace_folder_or_the_persons_own() {
     let home = directories::BaseDirs::new().map(|base| base.home_dir().join("actions"));
@@ -317,31 +286,6 @@ fn untouched(root: &std::path::Path) -> Settings {
 }
 
 #[test]
-fn a_workspace_cannot_have_its_code_written_to_the_disk() {
-    for (value, allowed) in [("memory", true), ("disk", false), ("elsewhere", false)] {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("codesage.toml"), format!("model.kvCache = '{value}'")).unwrap();
-        let mut layers = Layers::default();
-        layers.read_workspace(root.path());
-        let (settings, problems) = layers.resolve();
-        assert_eq!((problems.is_empty(), settings), (allowed, untouched(root.path())), "{value}");
-    }
-}
-
-#[test]
-fn a_workspace_can_only_ask_for_more_to_be_shown() {
-    for (value, allowed) in [("always", true), ("auto", false), ("never", false), ("sometimes", false)] {
-        let root = tempfile::tempdir().unwrap();
-        fs::write(root.path().join("codesage.toml"), format!("edits.confirm = '{value}'")).unwrap();
-        let mut layers = Layers::default();
-        layers.read_workspace(root.path());
-        let (settings, problems) = layers.resolve();
-        assert_eq!(problems.is_empty(), allowed, "{value}: {problems:?}");
-        assert_eq!(settings.edits.confirm == Confirm::Always, allowed, "{value}");
-    }
-}
-
-#[test]
 fn a_word_for_none_undoes_a_lower_place() {
     let mut layers = Layers::default();
     layers
@@ -378,10 +322,270 @@ fn what_cannot_be_read_is_said_once() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_panics(text in r#"(\[?(model|log|completion)\]?|[.=\[\]{}",'\n#]|[a-zA-Z]{0,5}|[0-9-]{1,22}|\PC)*"#) {
-        let (entries, _) = read::flatten_toml(&text);
-        let layer = Layer { origin: Origin::Editor, entries, problems: vec![] };
-        layer.apply(&mut Settings::default(), &Paths { base: Path::new("/"), fence: Some(Path::new("/")) });
+    fn no_text_panics(text in r#"\u{feff}?(\[?(model|log|completion)\]?|[.=\[\]{}",'\n#]|[a-zA-Z]{0,5}|[0-9-]{1,22}|\PC)*"#) {
+        let layers = Layers::new(Some("/config.toml".into()));
+        for file in ["/config.toml", "/codesage.toml"] {
+            for problem in layers.check(Path::new(file), &text).unwrap() {
+                let at = problem.at.unwrap_or_default();
+                proptest::prop_assert!(at.start <= at.end && at.end <= text.len(), "{at:?}");
+            }
+        }
+        for mend in crate::config::mend::mends(&text, &(0..text.len())) {
+            proptest::prop_assert!(mend.text != text);
+        }
+    }
+}
+
+/// What is wrong is underlined, in unsaved text too: `«»` round what the problems are about.
+#[test]
+fn what_is_wrong_is_in_its_place() {
+    let cases = [
+        ("[completion]\n«maxToken» = 1\nmaxTokens = «0»\nmenu = 'on'\n", 2),
+        ("\u{feff}[completion]\r\nmultiline = «'sometimes'» # é\r\n", 1),
+        ("completion = { enabled = true, «\"max tokens\"» = 1 }\n", 1),
+        ("«completion» = 3\n", 1),
+        ("[log]\n«level» = 'info'\n", 1),
+        ("model.«path» = '../x.gguf'\n", 1),
+        ("[completion]\nmaxTokens «=» = 3\n", 0),
+        ("completion.maxTokens = 3\n", 0),
+    ];
+    let layers = Layers::new(Some("/own/config.toml".into()));
+    for (marked, expected) in cases {
+        let text = marked.replace(['«', '»'], "");
+        let problems =
+            layers.check(Path::new("/somewhere/codesage.toml"), &text).expect("it is a settings file");
+        let mut shown = text.clone();
+        for problem in problems.iter().rev() {
+            let at = problem.at.clone().expect("it has a place");
+            shown.insert(at.end, '»');
+            shown.insert(at.start, '«');
+        }
+        if expected > 0 {
+            assert_eq!((shown.as_str(), problems.len()), (marked, expected), "{problems:?}");
+        }
+    }
+    // Only a settings file is one, and the person's own may say more.
+    assert_eq!(layers.check(Path::new("/somewhere/Cargo.toml"), "[package]\n"), None);
+    assert_eq!(layers.check(Path::new("/own/config.toml"), "log.level = 'warn'\n"), Some(vec![]));
+}
+
+#[test]
+fn files_that_changed_are_known_and_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (user, workspace) = (directory.path().join("config.toml"), directory.path().join("codesage.toml"));
+    let mut layers = Layers::new(Some(user.clone()));
+    fs::write(&user, "completion.maxTokens = 1\n").unwrap();
+    assert!(!layers.is_stale(), "what was never read is not asked for");
+    layers.read_again();
+    assert_eq!(layers.resolve().0, Settings::default());
+    layers.read_user();
+    layers.read_workspace(directory.path());
+    // What is done, and what holds then.
+    let steps: &[(&dyn Fn(), u32)] = &[
+        (&|| fs::write(&workspace, "completion.maxTokens = 22\n").unwrap(), 22),
+        (&|| fs::write(&workspace, "completion.maxTokens = 333\n").unwrap(), 333),
+        (&|| fs::remove_file(&workspace).unwrap(), 1),
+        (&|| fs::write(&user, "completion.maxTokens = 4444\n").unwrap(), 128),
+        (&|| fs::write(&user, "completion.maxTokens = 55\n").unwrap(), 55),
+        (&|| fs::remove_file(&user).unwrap(), 128),
+    ];
+    for (number, (change, tokens)) in steps.iter().enumerate() {
+        assert!(!layers.is_stale(), "step {number}");
+        change();
+        assert!(layers.is_stale(), "step {number}");
+        let mut read = layers.clone();
+        read.read_again();
+        layers.take_files(read);
+        assert_eq!(layers.resolve().0.completion.max_tokens, *tokens, "step {number}");
+    }
+}
+
+#[test]
+fn each_setting_says_where_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let user = directory.path().join("config.toml");
+    fs::write(
+        &user,
+        "model.name = 'a'\ncompletion.maxTokens = 1\ncompletion.menu = 'on'\ncontext.ignore = ['a']\n",
+    )
+    .unwrap();
+    let workspace = directory.path().join("codesage.toml");
+    fs::write(&workspace, "\n[completion]\nmaxTokens = 2\nmaxTimeMs = -1\n[context]\nignore = ['b']\n")
+        .unwrap();
+    let mut layers = Layers::new(Some(user));
+    layers.read_user();
+    layers.read_workspace(directory.path());
+    layers.set_initialization(&json!({"completion": {"debounceMs": 5}}));
+    layers.set_editor(&json!({"completion": {"menu": "off"}}));
+    layers.set_command_line(CommandLine {
+        model: Some("./x.gguf".into()),
+        without: vec![Part::Warm],
+        ..CommandLine::default()
+    });
+    let mut told = String::new();
+    for Setting { key, value, origin, line } in layers.explain() {
+        if let Some(origin) = origin {
+            let line = line.map_or(String::new(), |line| format!(":{line}"));
+            told += &format!("{key} = {value} from {origin}{line}\n");
+        }
+    }
+    let here = std::env::current_dir().unwrap();
+    let told =
+        told.replace(directory.path().to_str().unwrap(), "DIR").replace(here.to_str().unwrap(), "HERE");
+    expect![[r#"
+        model.path = "HERE/./x.gguf" from the command line
+        completion.maxTokens = 2 from DIR/codesage.toml:3
+        completion.debounceMs = 5 from initializationOptions
+        completion.menu = "off" from the editor's settings
+        completion.warmUp = false from the command line
+        context.ignore = ["a","b"] from DIR/codesage.toml:6
+    "#]]
+    .assert_eq(&told);
+    assert_eq!(layers.explain().len(), KEYS.len());
+}
+
+/// Each key in each place: all places may say all of it, but for a workspace's file, which came with the code.
+#[cfg(unix)]
+#[test]
+fn who_may_say_what() {
+    // Key; what a workspace's file may say; what it may not. As TOML.
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        (
+            "model.path",
+            &["'builtin'", "'x.gguf'", "'./models/x.gguf'", "'within/x.gguf'"],
+            &[
+                "'../x.gguf'",
+                "'models/../../x.gguf'",
+                "'OUTSIDE/x.gguf'",
+                "'~/x.gguf'",
+                "'out/x.gguf'",
+                "'out.gguf'",
+                "'dangling'",
+                "'dangling/x.gguf'",
+                "'circle'",
+            ],
+        ),
+        ("model.name", &["'builtin'", "'qwen2.5-coder:7b'"], &[]),
+        ("model.threads", &["'auto'", "2"], &[]),
+        ("model.gpuLayers", &["'auto'", "0"], &[]),
+        ("model.contextTokens", &["'auto'", "2048"], &[]),
+        ("model.kvCache", &["'memory'"], &["'disk'"]),
+        ("completion.enabled", &["true", "false"], &[]),
+        ("completion.disabledLanguages", &["[]", "['markdown']"], &[]),
+        ("completion.multiline", &["'never'"], &[]),
+        ("completion.maxTokens", &["64"], &[]),
+        ("completion.maxTimeMs", &["500"], &[]),
+        ("completion.debounceMs", &["50"], &[]),
+        ("completion.showDelayMs", &["50"], &[]),
+        ("completion.menu", &["'auto'", "'on'", "'off'"], &[]),
+        ("completion.minConfidence", &["-1"], &[]),
+        ("completion.warmUp", &["true", "false"], &[]),
+        ("completion.speculate", &["true", "false"], &[]),
+        ("context.crossFile", &["false"], &["true"]),
+        ("context.maxTokens", &["0", "4096"], &[]),
+        ("context.ignore", &["[]", "['made/', '*.gen.rs']"], &["['!*.env']", "['made/', ' !x']"]),
+        ("edits.format", &["'auto'", "'region'", "'files'"], &[]),
+        ("edits.maxRegionTokens", &["100"], &[]),
+        ("edits.confirm", &["'always'"], &["'auto'", "'never'"]),
+        ("sampling.temperature", &["0.5"], &[]),
+        ("sampling.topK", &["1"], &[]),
+        ("sampling.topP", &["0.5"], &[]),
+        ("sampling.minP", &["0.5"], &[]),
+        ("sampling.repeatPenalty", &["1.1"], &[]),
+        ("sampling.mirostat", &["2"], &[]),
+        ("sampling.mirostatTau", &["2"], &[]),
+        ("sampling.mirostatEta", &["0.2"], &[]),
+        ("sampling.seed", &["7"], &[]),
+        ("sampling.stop", &["['x']"], &[]),
+        ("actions.dir", &["'prompts'", "'./a/b'"], &["'OUTSIDE'", "'~/actions'"]),
+        ("remote.enabled", &[], &["true", "false"]),
+        ("remote.url", &[], &["'https://elsewhere.example'"]),
+        ("remote.model", &[], &["'x'"]),
+        ("remote.when", &[], &["'all'"]),
+        ("remote.apiKeyEnv", &[], &["'MY_KEY'"]),
+        ("remote.apiKeyCommand", &[], &["['sh', '-c', 'x']"]),
+        ("remote.allowHttp", &[], &["true"]),
+        ("remote.contextTokens", &[], &["4096"]),
+        ("log.level", &[], &["'info'", "'trace'", "'off'"]),
+        ("log.file", &[], &["'stderr'", "'x.log'", "'OUTSIDE/x.log'", "'.git/hooks/post-checkout'"]),
+    ];
+    assert!(cases.iter().map(|case| case.0).eq(KEYS.iter().map(|key| key.name)), "every key has its row");
+
+    let outside = tempfile::tempdir().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, root.path().join(name)).unwrap();
+    fs::create_dir(root.path().join("models")).unwrap();
+    fs::write(outside.path().join("x.gguf"), "").unwrap();
+    link(outside.path(), "out");
+    link(&outside.path().join("x.gguf"), "out.gguf");
+    link(&outside.path().join("absent"), "dangling");
+    link(Path::new("circle"), "circle");
+    link(Path::new("models"), "within");
+    let own = outside.path().join("config.toml");
+    let workspace = root.path().join("codesage.toml");
+
+    for (key, allowed, refused) in cases {
+        for (value, is_allowed) in
+            allowed.iter().map(|value| (value, true)).chain(refused.iter().map(|value| (value, false)))
+        {
+            let value = value.replace("OUTSIDE", outside.path().to_str().unwrap());
+            let text = format!("{key} = {value}\n");
+            let json: Value = toml::from_str(&text).unwrap();
+            for place in ["user", "workspace", "initialization", "editor"] {
+                let mut layers = Layers::new(Some(own.clone()));
+                fs::write(&own, if place == "user" { &text } else { "" }).unwrap();
+                fs::write(&workspace, if place == "workspace" { &text } else { "" }).unwrap();
+                layers.read_user();
+                layers.read_workspace(root.path());
+                match place {
+                    "initialization" => layers.set_initialization(&json),
+                    "editor" => layers.set_editor(&json),
+                    _ => {}
+                }
+                let (settings, problems) = layers.resolve();
+                // What an editor sends may come from a file of the project too.
+                let is_refused = place == "workspace" || place != "user" && key.starts_with("remote.");
+                if is_allowed || !is_refused {
+                    assert_eq!(problems, [], "{place}: {text}");
+                    continue;
+                }
+                assert_eq!(settings, untouched(root.path()), "{text}");
+                let [problem] = problems.as_slice() else { panic!("{text}: {problems:?}") };
+                // It says what to do instead.
+                let told = problem.to_string();
+                let who = match (place, key.starts_with("remote.")) {
+                    ("workspace", false) => format!("{}:1: `{key}`: a workspace's file", workspace.display()),
+                    ("workspace", true) => format!("{}:1: `{key}`: it can send", workspace.display()),
+                    ("editor", _) => format!("the editor's settings: `{key}`: it can send"),
+                    _ => format!("initializationOptions: `{key}`: it can send"),
+                };
+                assert!(told.starts_with(&who), "{told}");
+                assert!(told.contains(own.to_str().unwrap()), "{told}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_workspace_adds_to_what_is_kept_from_a_model() {
+    let root = tempfile::tempdir().unwrap();
+    let own = root.path().join("config.toml");
+    fs::write(&own, "context.ignore = ['*.mine']\n").unwrap();
+    // What the workspace says, what the editor says, and what holds.
+    let cases: &[(&str, Value, &[&str])] = &[
+        ("['*.theirs']", json!(null), &["*.mine", "*.theirs"]),
+        ("[]", json!(null), &["*.mine"]),
+        ("['*.theirs']", json!(["*.new"]), &["*.new"]),
+        ("['!*.mine']", json!(null), &["*.mine"]),
+        ("'*.theirs'", json!(null), &["*.mine"]),
+    ];
+    for (theirs, editors, expected) in cases {
+        fs::write(root.path().join("codesage.toml"), format!("context.ignore = {theirs}\n")).unwrap();
+        let mut layers = Layers::new(Some(own.clone()));
+        layers.read_user();
+        layers.read_workspace(root.path());
+        layers.set_editor(&json!({"context": {"ignore": editors}}));
+        assert_eq!(layers.resolve().0.context.ignore, *expected, "{theirs} {editors}");
     }
 }
 
@@ -408,7 +612,7 @@ fn a_server_is_named_in_the_own_file_alone() {
         assert_eq!(&settings.remote, expected);
         assert_eq!(problems.len(), 12, "{problems:#?}");
         for problem in problems {
-            let is_told = problem.message.starts_with("counts in your own settings file alone");
+            let is_told = problem.message.starts_with("it can send your code elsewhere");
             assert!(
                 problem.key.as_deref().is_some_and(|key| key.starts_with("remote.")) && is_told,
                 "{problem}"

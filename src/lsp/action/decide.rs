@@ -72,10 +72,10 @@ pub async fn undo(session: &Arc<Session>, arguments: Arguments) -> Value {
 /// `codesage.review` with `{ "clear": true }`: the findings of one document, or all.
 pub fn clear_findings(session: &Session, arguments: &Arguments) -> Value {
     let cleared = lock(&session.actions.findings).clear(arguments.uri.as_ref());
-    for uri in &cleared {
-        session.outbox.notify::<ext::PublishDiagnostics>(super::review::nothing(uri));
-    }
     let message = Some(format!("Findings cleared in {} documents.", cleared.len()));
+    for (_, left) in cleared {
+        session.outbox.notify::<ext::PublishDiagnostics>(left);
+    }
     Reply { message, ..Reply::new("", Kind::Answer) }.to_json()
 }
 

@@ -2,7 +2,8 @@
 //!
 //! They are notes on a text, so they go with it: a finding whose lines are edited is gone, one below an edit moves
 //! with its lines. The next review of a document replaces them, closing it clears them, and so does `codesage.review`
-//! with `{ "clear": true }`. Does *not* review anything.
+//! with `{ "clear": true }`. What is wrong in a settings file is kept beside them, for a publication replaces all that a
+//! server has shown for a document. Does *not* review anything.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -17,7 +18,11 @@ use crate::text::{Change, Edit, Encoding};
 
 /// The findings that are shown now, by document. Nothing here is told to anyone: what is returned is.
 #[derive(Default)]
-pub struct Findings(HashMap<Url, Vec<Finding>>);
+pub struct Findings {
+    of_reviews: HashMap<Url, Vec<Finding>>,
+    /// Whole diagnostics; who found them finds them anew with every change.
+    of_settings: HashMap<Url, Vec<Value>>,
+}
 
 impl Findings {
     /// In place of those of the last review; `text` is what they are of.
@@ -29,19 +34,35 @@ impl Findings {
         now: &Rope,
         columns: Encoding,
     ) -> Value {
-        self.0.insert(uri.clone(), found);
+        self.of_reviews.insert(uri.clone(), found);
         // The person may have typed on while the model wrote.
         self.follow(uri, text, now);
         self.parameters(uri, now, columns)
     }
 
     pub fn is_any(&self, uri: &Url) -> bool {
-        self.0.contains_key(uri)
+        self.of_reviews.contains_key(uri)
+    }
+
+    /// What is wrong in a settings file, in place of what was wrong before. Whether that is another thing to show.
+    pub fn underline(&mut self, uri: &Url, diagnostics: Vec<Value>) -> bool {
+        let before = match diagnostics.is_empty() {
+            true => self.of_settings.remove(uri),
+            false => self.of_settings.insert(uri.clone(), diagnostics),
+        };
+        before.as_deref().unwrap_or_default()
+            != self.of_settings.get(uri).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// A document was closed. Whether anything was shown for it.
+    pub fn forget(&mut self, uri: &Url) -> bool {
+        let reviewed = self.of_reviews.remove(uri).is_some();
+        self.of_settings.remove(uri).is_some() || reviewed
     }
 
     /// The document was edited. Whether findings were lost by it: where they only moved, the editor moved them too.
     pub fn follow(&mut self, uri: &Url, before: &Rope, now: &Rope) -> bool {
-        let Some(found) = self.0.get_mut(uri) else {
+        let Some(found) = self.of_reviews.get_mut(uri) else {
             return false;
         };
         let whole = Change { range: None, text: now.to_string() };
@@ -53,17 +74,23 @@ impl Findings {
         found.len() < number
     }
 
-    /// Forgets those of one document, or of all; the documents that had some.
-    pub fn clear(&mut self, uri: Option<&Url>) -> Vec<Url> {
-        match uri {
-            Some(uri) => self.0.remove_entry(uri).map(|(uri, _)| uri).into_iter().collect(),
-            None => self.0.drain().map(|(uri, _)| uri).collect(),
-        }
+    /// Forgets those of one document's review, or of all; the documents that had some, and what is still shown there.
+    pub fn clear(&mut self, uri: Option<&Url>) -> Vec<(Url, Value)> {
+        let cleared: Vec<Url> = match uri {
+            Some(uri) => self.of_reviews.remove_entry(uri).map(|(uri, _)| uri).into_iter().collect(),
+            None => self.of_reviews.drain().map(|(uri, _)| uri).collect(),
+        };
+        let left = |uri: &Url| self.of_settings.get(uri).cloned().unwrap_or_default();
+        cleared
+            .into_iter()
+            .map(|uri| (uri.clone(), json!({ "uri": uri, "diagnostics": left(&uri) })))
+            .collect()
     }
 
     /// The parameters of `textDocument/publishDiagnostics`, in the text as it is now.
     pub fn parameters(&self, uri: &Url, now: &Rope, columns: Encoding) -> Value {
-        let found = self.0.get(uri).map(Vec::as_slice).unwrap_or_default();
+        let found = self.of_reviews.get(uri).map(Vec::as_slice).unwrap_or_default();
+        let settings = self.of_settings.get(uri).map(Vec::as_slice).unwrap_or_default();
         let diagnostics: Vec<Value> = found
             .iter()
             .map(|finding| {
@@ -75,6 +102,7 @@ impl Findings {
                     "message": finding.message,
                 })
             })
+            .chain(settings.iter().cloned())
             .collect();
         json!({ "uri": uri, "diagnostics": diagnostics })
     }
@@ -134,7 +162,7 @@ mod tests {
             let found = vec![Finding { range: 4..7, message: "m".into() }];
             findings.replace(&uri, &before, found, &before, Encoding::Utf8);
             assert_eq!(findings.follow(&uri, &before, &now), expected.is_none(), "{now}");
-            let left = findings.0.get(&uri).and_then(|found| found.first());
+            let left = findings.of_reviews.get(&uri).and_then(|found| found.first());
             let at = left.map(|finding| now.byte_slice(finding.range.clone()).to_string());
             assert_eq!(at.as_deref(), expected, "{now}");
         }
@@ -153,8 +181,32 @@ mod tests {
         // A review that found nothing takes the last one's findings away.
         assert_eq!(findings.replace(&a, &text, Vec::new(), &text, Encoding::Utf16), nothing(&a));
         findings.replace(&b, &text, Vec::new(), &text, Encoding::Utf16);
-        assert_eq!(findings.clear(Some(&b)), [b]);
-        assert_eq!(findings.clear(None), std::slice::from_ref(&a));
+        assert_eq!(findings.clear(Some(&b)), [(b.clone(), nothing(&b))]);
+        assert_eq!(findings.clear(None), [(a.clone(), nothing(&a))]);
         assert!(findings.clear(None).is_empty() && !findings.is_any(&a));
+    }
+
+    #[test]
+    fn what_is_wrong_with_settings_stays_beside_a_review() {
+        let uri = Url::parse("file:///codesage.toml").expect("a URL");
+        let text = Rope::from_str("x = 1\n");
+        let mut findings = Findings::default();
+        let shown = |findings: &Findings| {
+            let parameters = findings.parameters(&uri, &text, Encoding::Utf16);
+            let all = parameters["diagnostics"].as_array().cloned().unwrap_or_default();
+            all.iter().map(|one| one["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        let wrong = vec![json!({ "message": "wrong" })];
+        assert!(!findings.underline(&uri, Vec::new()), "there was nothing, and there is nothing");
+        assert!(findings.underline(&uri, wrong.clone()) && !findings.underline(&uri, wrong.clone()));
+        let found = vec![Finding { range: 0..1, message: "found".into() }];
+        findings.replace(&uri, &text, found, &text, Encoding::Utf16);
+        assert_eq!(shown(&findings), ["found", "wrong"]);
+        assert_eq!(findings.clear(None), [(uri.clone(), json!({ "uri": uri, "diagnostics": wrong }))]);
+        assert_eq!(shown(&findings), ["wrong"]);
+        assert!(findings.underline(&uri, Vec::new()) && shown(&findings).is_empty());
+        assert!(!findings.forget(&uri));
+        findings.underline(&uri, wrong);
+        assert!(findings.forget(&uri) && shown(&findings).is_empty());
     }
 }

@@ -46,7 +46,8 @@ pub fn parameters(label: &str, changes: &[Change], flags: &ClientFlags, consent:
     json!({ "label": label, "edit": edit(label, changes, flags, consent) })
 }
 
-fn edit(label: &str, changes: &[Change], flags: &ClientFlags, consent: Consent) -> Value {
+/// A `WorkspaceEdit`.
+pub fn edit(label: &str, changes: &[Change], flags: &ClientFlags, consent: Consent) -> Value {
     if !flags.document_changes {
         let changes: Map<String, Value> = changes
             .iter()
