@@ -164,10 +164,8 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
         warn(format_args!("codesage: log.file: {error}\n"));
     }
     // These tell them themselves, and a shell may ask for completions each time that it starts.
-    if !matches!(
-        command,
-        Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_)
-    ) {
+    if !matches!(command, Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_))
+    {
         for problem in problems {
             warn(format_args!("codesage: {problem}\n"));
         }

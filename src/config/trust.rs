@@ -56,7 +56,10 @@ pub fn refusal(key: &str, value: &Value, origin: &Origin) -> Option<String> {
         (_, Trust::Own(why)) => return Some(format!("{why}, and a project could have said it here")),
         (Origin::Initialization | Origin::Editor, _) => None,
         (Origin::Workspace(_), Trust::Free | Trust::Inside) => None,
-        (Origin::Workspace(_), Trust::Only(only, why)) => (value.to_string() != only).then_some(why),
+        (Origin::Workspace(_), Trust::Only(only, why)) => {
+            let is_it = serde_json::from_str::<Value>(only).is_ok_and(|only| only == *value);
+            (!is_it).then_some(why)
+        }
         (Origin::Workspace(_), Trust::Adds) => {
             takes_away(value).then_some("may only name more files, not take any out by a `!`")
         }

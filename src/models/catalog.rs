@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use crate::models::gguf::{FimTokens, Header, Vocabulary};
 pub use model::{
-    Bytes, Model, Role, Score, Shape, Source, bits, called, contradiction, differences, markdown, named, nearest,
-    recognise,
+    Bytes, Model, Role, Score, Shape, Source, bits, called, contradiction, differences, markdown, named,
+    nearest, recognise,
 };
 
 /// Where the parts of a fill-in-the-middle prompt stand.

@@ -18,10 +18,7 @@ pub fn check(case: &Case) -> Kept {
         above + below == removed.len()
     });
     if !only_adds {
-        return Err(
-            "The change alters code that is there, and only a new test was asked for."
-                .to_owned(),
-        );
+        return Err("The change alters code that is there, and only a new test was asked for.".to_owned());
     }
     let (before, Some(parts)) = (case.old.parts(), case.new.parts()) else {
         return Err(
@@ -32,10 +29,7 @@ pub fn check(case: &Case) -> Kept {
     let before = before.unwrap_or(&nothing);
     let added = Added::of(case);
     let Some(test) = added.tests(case, parts).next() else {
-        return Err(
-            "The answer has no test in it that the language's test runner would find."
-                .to_owned(),
-        );
+        return Err("The answer has no test in it that the language's test runner would find.".to_owned());
     };
     let holder = test.path.split_last().map_or(&[][..], |(_, holder)| holder);
     if let Some(other) = added.symbols().find(|symbol| !symbol.path.starts_with(holder)) {
@@ -47,10 +41,7 @@ pub fn check(case: &Case) -> Kept {
     if let Some(clash) =
         added.symbols().find(|symbol| symbol.is_function() && added.count(&added.after, symbol) > 1)
     {
-        return Err(format!(
-            "There is a function `{}` already at this place.",
-            clash.name
-        ));
+        return Err(format!("There is a function `{}` already at this place.", clash.name));
     }
     let tested = case.change.tested;
     if let Some(copy) = added
@@ -69,15 +60,10 @@ pub fn check(case: &Case) -> Kept {
     if let Some(name) = tested.first()
         && !tested.iter().any(is_used)
     {
-        return Err(format!(
-            "The test does not use `{name}`."
-        ));
+        return Err(format!("The test does not use `{name}`."));
     }
     if parts.assertions.len() <= before.assertions.len() {
-        return Err(
-            "The test checks nothing, so it cannot fail."
-                .to_owned(),
-        );
+        return Err("The test checks nothing, so it cannot fail.".to_owned());
     }
     Ok(())
 }

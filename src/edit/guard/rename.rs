@@ -32,10 +32,7 @@ pub fn check(case: &Case) -> Kept {
         }
         let to = *renamed.entry(was.text.as_str()).or_insert(is.text.as_str());
         if to != is.text {
-            return Err(format!(
-                "The change renames `{}` both to `{to}` and to `{}`.",
-                was.text, is.text
-            ));
+            return Err(format!("The change renames `{}` both to `{to}` and to `{}`.", was.text, is.text));
         }
     }
     for (was, is) in renamed {
@@ -54,9 +51,7 @@ pub fn check(case: &Case) -> Kept {
             ));
         }
         if stayed.contains(&(was, false)) {
-            return Err(format!(
-                "The change renames `{was}` in some places and not in others."
-            ));
+            return Err(format!("The change renames `{was}` in some places and not in others."));
         }
         let is_symbol = || symbols(case.old.document).iter().any(|symbol| symbol.name == was);
         if case.old.outside().iter().any(|text| names(text, was)) && is_symbol() {
