@@ -155,8 +155,8 @@ impl Spelled {
         }
         let is_suffix_first = family.layout == Layout::SuffixPrefixMiddle;
         // Only behind the prefix may there be nothing.
-        let is_told = is_text(&middle) || middle.is_empty() && is_suffix_first;
-        if !is_told {
+        let may_lack = middle.is_empty() && is_suffix_first;
+        if !(is_text(&middle) || may_lack) {
             return None;
         }
         let file = family.file.clone().filter(|_| !family.file_header.is_empty());

@@ -78,7 +78,7 @@ async fn greet(leave: Leave) {
             let host = leave.server().address.host().to_owned();
             tracing::info!(
                 "{} at {host} answers, {} tokens at once",
-                known.profile.model,
+                known.profile.name(),
                 known.profile.context
             );
             leave.answered();
