@@ -202,7 +202,9 @@ mod tests {
                 Some("a[2J"),
             ),
             ("{\"client\": 7}", None),
-            ("[]", None),
+            // As serde has it: a list without entries leaves every field as it is.
+            ("[]", Some("")),
+            ("7", None),
             ("", None),
         ] {
             fs::write(state.join(NAME), text).unwrap();
