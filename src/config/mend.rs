@@ -83,7 +83,6 @@ mod tests {
         check("completion.max_tokens = 1$0\n", &[(tokens, "completion.maxTokens = 1\n")]);
         check("completion = { \"max-tokens\" = $01 }\n", &[(tokens, "completion = { maxTokens = 1 }\n")]);
         check("$0threads = 2\n", &[("model.threads", "model.threads = 2\n")]);
-        check("[completion]\nthreads$0 = 1\n", &[("model.threads", "[model]\nthreads = 1\n")]);
         // The table was misspelt, for all that is in it.
         check(
             "[complection]\nmaxTokens$0 = 1\nmenu = 'on'\n",
