@@ -322,10 +322,10 @@ impl Key {
         trust::of(self.name)
     }
 
-    /// Whether a change waits for the next start of the server, for the model is chosen once. All others take effect from
-    /// the next request on.
+    /// Whether a change waits for the next start of the server, for who answers is chosen once. All others take effect
+    /// from the next request on.
     pub fn needs_restart(&self) -> bool {
-        self.name.starts_with("model.")
+        self.name.starts_with("model.") || self.name.starts_with("remote.")
     }
 
     /// What `settings` holds for this key, as it would be written.
