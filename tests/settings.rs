@@ -184,11 +184,11 @@ async fn what_needs_a_restart_says_so_once() {
     changed(&mut server).await;
     let told = message(&mut server).await;
     assert_eq!(told, "`model.threads = 2` needs a restart of the server");
-    place.write("home/config.toml", "remote.url = 'https://me:secret@localhost'\n");
+    place.write("home/config.toml", "remote.apiKeyCommand = ['echo', 'sk-secret']\n");
     changed(&mut server).await;
     let told = message(&mut server).await;
     let expected =
-        "`model.threads = 2`, `remote.url = \"https://***@localhost\"` needs a restart of the server";
+        "`model.threads = 2`, `remote.apiKeyCommand = [\"echo\",\"sk-***\"]` needs a restart of the server";
     assert_eq!(told, expected);
     place.write("workspace/codesage.toml", "model.threads = 2\ncompletion.enabled = false\n");
     changed(&mut server).await;
