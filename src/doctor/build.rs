@@ -29,6 +29,7 @@ impl Build {
         let features = [
             ("llama", cfg!(feature = "llama")),
             ("pull", cfg!(feature = "pull")),
+            ("remote", cfg!(feature = "remote")),
             ("cuda", cfg!(feature = "cuda")),
             ("vulkan", cfg!(feature = "vulkan")),
             ("metal", cfg!(feature = "metal")),
