@@ -167,7 +167,8 @@ pub fn run(arguments: Arguments, wire: File) -> i32 {
     if !matches!(command, Command::Config(_) | Command::Doctor(_) | Command::Completions(_) | Command::Man(_))
     {
         for problem in problems {
-            warn(format_args!("codesage: {problem}\n"));
+            // A key may be written as terminals are commanded.
+            warn(format_args!("codesage: {}\n", colour::harmless(&problem.to_string())));
         }
     }
     let session = Session { layers, settings, output: wire };
@@ -233,7 +234,7 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
     let (settings, problems) = layers.resolve();
     // Those of other places were told as the program began.
     for problem in problems.iter().filter(|problem| matches!(problem.origin, Origin::Workspace(_))) {
-        warn(format_args!("codesage: {problem}\n"));
+        warn(format_args!("codesage: {}\n", colour::harmless(&problem.to_string())));
     }
     settings
 }
@@ -296,6 +297,11 @@ fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
     use crate::models::builtin;
 
     let model = &settings.model;
+    // What is somebody else's is not read, and nothing of a project is put there.
+    let own_cache = || {
+        let told = |error: &io::Error| tracing::warn!("what was read is not kept: {error}");
+        builtin::own_cache_dir().inspect_err(told).ok()
+    };
     let source = file.map_or(Source::BuiltIn, Source::File);
     let options = Options {
         threads: model.threads,
@@ -311,7 +317,7 @@ fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
             .root
             .clone()
             .filter(|_| model.kv_cache == KvCache::Disk)
-            .map(|project| Keep { folder: builtin::cache_dir().join("kv"), project }),
+            .and_then(|project| Some(Keep { folder: own_cache()?.join("kv"), project })),
         state: journal::state_dir(),
         patience: Patience::default(),
     };

@@ -15,12 +15,13 @@ pub mod mend;
 mod part;
 pub mod problem;
 pub mod stamp;
+pub mod together;
 pub mod trust;
 
 use std::path::PathBuf;
 
 use crate::completion::policy::Multiline;
-use crate::engine::remote::When;
+use crate::engine::remote::{Key, When};
 pub use layers::{CommandLine, Layers};
 pub use part::{Part, Parts};
 pub use problem::{Origin, Problem};
@@ -182,6 +183,17 @@ pub struct RemoteSettings {
     pub api_key_command: Vec<String>,
     pub allow_http: bool,
     pub context_tokens: Option<u32>,
+}
+
+impl RemoteSettings {
+    /// Where the key is.
+    pub fn key(&self) -> Key {
+        match &self.api_key_env {
+            Some(name) => Key::Environment(name.clone()),
+            None if self.api_key_command.is_empty() => Key::None,
+            None => Key::Command(self.api_key_command.clone()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,7 @@ pub mod editors;
 pub mod folders;
 pub mod machine;
 pub mod model;
+pub mod remote;
 mod report;
 pub mod session;
 pub mod settings;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use crate::config::{Problem, Settings};
 use crate::engine::ModelCard;
+use crate::engine::remote::RemoteStats;
 use crate::engine::stats::Speed;
 use crate::models::discover::Surroundings;
 pub use build::Build;
@@ -42,6 +44,8 @@ pub struct Patient<'a> {
     /// Where models are looked for.
     pub surroundings: Surroundings<'a>,
     pub engine: Engine,
+    /// What the server that the settings name has said when it was asked what it is; none: it was not asked.
+    pub server: Option<RemoteStats>,
     /// Of the session that asks, or of the last one.
     pub session: Option<LastSession>,
 }
@@ -134,6 +138,7 @@ pub fn examine(patient: &Patient) -> Report {
     let models = model::examine(patient, &mut findings);
     speed::examine(patient, &mut findings);
     settings::examine(patient, &mut findings);
+    remote::examine(patient, &mut findings);
     folders::examine(patient, &mut findings);
     workspace::examine(patient, &mut findings);
     session::examine(patient, &mut findings);
@@ -163,6 +168,7 @@ mod tests {
             places: Places { home: Some("/home/u".into()), ..Places::default() },
             surroundings: Surroundings { home: None, workspace: PathBuf::new(), variable: &|_| None },
             engine: Engine::Unmeasured(String::new()),
+            server: None,
             session: None,
         };
         for (path, person, shell) in cases {

@@ -6,6 +6,7 @@ pub mod document;
 pub mod edit;
 pub mod position;
 pub mod store;
+pub mod unseen;
 
 pub use document::Document;
 pub use edit::{Change, Edit};

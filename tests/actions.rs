@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use codesage::engine::Backend;
 use codesage::engine::scripted::{Script, ScriptedBackend};
+use codesage::text::unseen::is_unseen;
 use editor::{CHANGED, Editor, TEXT, TWO, URI, client, endless, plain};
 use serde_json::{Value, json};
 use server::TestServer;
@@ -326,6 +327,54 @@ async fn glue_that_asks_for_it_hears_the_model_write() {
         editor.result(id).await;
         // No document and no message besides, and no second end.
         editor.server.finish().await;
+    }
+}
+
+/// No text of a message may command whatever shows it, or be written otherwise than it reads: in any of them.
+fn is_plain(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.replace("\r\n", "\n").contains(is_unseen),
+        Value::Array(values) => values.iter().all(is_plain),
+        Value::Object(fields) => fields.values().all(is_plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_model_says_commands_nothing() {
+    let said = "It clears \u{1b}[2J the screen \u{202e}now.\nOne \u{9b}more `let sum` \u{2066}line.\rAnd \u{7}one.\n";
+    let shown = "It clears \u{fffd}[2J the screen \u{fffd}now.\nOne \u{fffd}more `let sum` \u{fffd}line.\u{fffd}And \u{fffd}one.";
+    let progress = json!({ "window": { "workDoneProgress": true } });
+    for notify in [json!([]), json!(["stream"])] {
+        for command in ["codesage.explain", "codesage.review", "codesage.refactor"] {
+            let mut profile = client(json!({ "documentChanges": true }), progress.clone());
+            profile["initializationOptions"] = json!({ "codesage": { "notify": notify } });
+            let mut editor = Editor::start(profile).await;
+            editor.server.backend.always(Script::text(said).slowly(Duration::from_millis(150)));
+            let id = editor.ask(command, editor.at("let sum")).await;
+            let mut heard = Vec::new();
+            let reply = loop {
+                let message = editor.server.any().await;
+                if message["method"] == "window/workDoneProgress/create" {
+                    editor.server.answer(&message, json!(null)).await;
+                }
+                assert!(is_plain(&message), "{command}: {message}");
+                if message.get("method").is_none() && message["id"] == id {
+                    break message;
+                }
+                heard.push(message);
+            };
+            assert!(editor.server.logs.iter().all(|log| is_plain(&json!(log))), "{:?}", editor.server.logs);
+            if command == "codesage.refactor" {
+                assert_eq!(reply["result"]["outcome"], "refused", "{reply}");
+            } else {
+                assert_eq!(reply["result"]["markdown"], shown, "{reply}");
+            }
+            // It was told on the way, by a progress or by the stream.
+            let is_told = |message: &Value| message.to_string().contains("It clears \u{fffd}[2J");
+            assert!(heard.iter().any(is_told), "{command}: {heard:#?}");
+            editor.server.finish().await;
+        }
     }
 }
 

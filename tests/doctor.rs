@@ -5,6 +5,9 @@
 
 #[path = "support/gguf.rs"]
 mod gguf;
+#[path = "support/model_server.rs"]
+#[expect(dead_code, reason = "tests/remote.rs uses the rest")]
+mod model_server;
 #[path = "support/tiny_model.rs"]
 mod tiny_model;
 
@@ -12,7 +15,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -23,10 +26,12 @@ use codesage::doctor::{
     self, Build, Engine, Finding, FixKind, LastSession, Limits, Machine, Patient, Places, Report, Severity,
 };
 use codesage::engine::ModelCard;
+use codesage::engine::remote::RemoteStats;
 use codesage::engine::stats::Speed;
 use codesage::models::discover::Surroundings;
 use codesage::models::hardware::InstructionSet;
 use codesage::models::{builtin, gguf as header, memory};
+use model_server::ModelServer;
 use serde_json::Value;
 use tempfile::TempDir;
 use tiny_model::{Fim, TinyModel};
@@ -44,6 +49,7 @@ struct Case {
     free_space: Option<u64>,
     places: Places,
     engine: Engine,
+    server: Option<RemoteStats>,
     session: Option<LastSession>,
     variables: HashMap<&'static str, OsString>,
 }
@@ -89,6 +95,7 @@ impl Case {
             free_space: Some(50 << 30),
             places,
             engine: Engine::Ready(card(), Speed { prompt: 2000.0, generate: 300.0 }),
+            server: None,
             session: Some(LastSession {
                 version: env!("CARGO_PKG_VERSION").into(),
                 began: "2026-01-01T00:00:00Z".into(),
@@ -149,6 +156,7 @@ impl Case {
                 variable: &|name| self.variables.get(name).cloned(),
             },
             engine: self.engine.clone(),
+            server: self.server.clone(),
             session: self.session.clone(),
         })
     }
@@ -164,6 +172,11 @@ impl Case {
     }
 }
 
+const OWN_CACHE: &str = "name a folder of your own in the environment variable CODESAGE_CACHE";
+/// Settings of a server, to which more can be written.
+const ON: &str = "[remote]\nenabled = true\nurl = 'http://10.0.0.7'\n";
+const NAME_IT: &str =
+    "name the server, as `remote.url = \"http://127.0.0.1:8080\"`, or write `remote.enabled = false`";
 const SETTINGS: &str = ".config/codesage/config.toml";
 const JOURNAL: &str = ".local/state/codesage/journal.jsonl";
 const THREADS: &str = ".local/state/codesage/threads.json";
@@ -194,6 +207,17 @@ fn card() -> Arc<ModelCard> {
 /// What running the built-in model with a context takes, bytes.
 fn needed(context: u32) -> u64 {
     header::memory_bytes(&builtin::header().unwrap(), memory::cells(context), memory::BATCH)
+}
+
+/// The name of the cache where there is no home folder.
+#[cfg(unix)]
+fn spare_cache() -> String {
+    format!("codesage-{}", rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn spare_cache() -> String {
+    "codesage".into()
 }
 
 fn link(target: &Path, at: &Path) {
@@ -356,6 +380,70 @@ fn faults() -> Vec<Fault> {
         odd("settings.trace", "holds pieces of your code", "log.level = \"info\"", |case| {
             case.settings("log.level = \"codesage=trace\"\n");
         }),
+        // A server.
+        wrong("remote.url", "names no server: nobody is asked", NAME_IT, |case| {
+            case.settings("remote.enabled = true\n");
+        }),
+        wrong("remote.url", "names no server: nobody is asked", NAME_IT, |case| {
+            case.settings("[remote]\nurl = \"none\"\nenabled = true\n");
+        }),
+        wrong(
+            "remote.url",
+            "`gopher` is neither http nor https",
+            "write an address as `https://example.org/v1` or `http://127.0.0.1:8080`",
+            |case| case.settings("remote = { enabled = true, url = 'gopher://x' }\n"),
+        ),
+        wrong(
+            "remote.url",
+            "8.8.8.8 is on the internet",
+            "name it by `https`, or one of this machine or of a private network",
+            |case| case.settings("remote = { enabled = true, url = 'http://8.8.8.8/v1' }\n"),
+        ),
+        odd("remote.clear", "anybody on the way can read your code", "remote.allowHttp = false", |case| {
+            case.settings("remote = { enabled = true, url = 'http://8.8.8.8/v1', allowHttp = true }\n");
+        }),
+        wrong(
+            "remote.key",
+            "names the environment variable TEAM_KEY, which is not set",
+            "set it where your editor is started, or name another one in `remote.apiKeyEnv`",
+            |case| case.settings(&format!("{ON}apiKeyEnv = 'TEAM_KEY'\n")),
+        ),
+        wrong(
+            "remote.key",
+            "takes the name of an environment variable",
+            "write the name of the variable, and the key into the variable",
+            |case| case.settings(&format!("{ON}apiKeyEnv = '{SECRET}'\n")),
+        ),
+        wrong(
+            "remote.key",
+            "names a program that is not there",
+            "name a program that is there, with its whole path, in `remote.apiKeyCommand`",
+            |case| case.settings(&format!("{ON}apiKeyCommand = ['{SECRET}']\n")),
+        ),
+        wrong(
+            "remote.ignored",
+            "it can send your code elsewhere",
+            "take it out of ~/project/codesage.toml: it has no effect there",
+            |case| {
+                case.write("project/codesage.toml", "[remote]\nurl = 'http://10.0.0.7'\n");
+            },
+        ),
+        odd(
+            "remote.off",
+            "remote.enabled is false: nothing is sent there",
+            "write `remote.enabled = true` beside it, if your code is to be sent there",
+            |case| case.settings("remote.url = 'http://10.0.0.7'\n"),
+        ),
+        wrong(
+            "remote.unreachable",
+            "10.0.0.7 is not running. It is to be asked for edits",
+            "mend what it says, or write `remote.enabled = false`",
+            |case| {
+                case.settings(ON);
+                let problem = Some("10.0.0.7 is not running".into());
+                case.server = Some(RemoteStats { problem, ..RemoteStats::default() });
+            },
+        ),
         // Folders and files.
         wrong(
             "state.unusable",
@@ -525,6 +613,21 @@ fn faults() -> Vec<Fault> {
                     mode(&case.write(JOURNAL, ""), 0o644);
                 },
             ),
+            wrong(
+                "cache.foreign",
+                "is a link, which is not followed: nothing is kept in it",
+                OWN_CACHE,
+                |case| {
+                    case.places.cache = case.home(&spare_cache());
+                    fs::create_dir_all(case.home("theirs")).unwrap();
+                    link(&case.home("theirs"), &case.places.cache);
+                },
+            ),
+            wrong("cache.foreign", "could be written to by others", OWN_CACHE, |case| {
+                case.places.cache = case.home(&spare_cache());
+                fs::create_dir_all(&case.places.cache).unwrap();
+                mode(&case.places.cache, 0o777);
+            }),
             wrong("kv.open", "Others may look into", "chmod -R go= ~/.cache/codesage/kv", |case| {
                 case.settings("model.kvCache = \"disk\"\n");
                 mode(&case.write(KEPT, ""), 0o644);
@@ -602,6 +705,42 @@ fn every_fault_is_named_with_its_mend() {
     }
 }
 
+/// What is wrong with a server is told once, where it is written; and what is right is told too.
+#[test]
+fn a_server_has_one_finding() {
+    let mut case = Case::new();
+    case.variables.insert("TEAM_KEY", SECRET.into());
+    case.write("bin/keys", "");
+    let well = RemoteStats { server: "gpu:8000".into(), model: "qwen".into(), ..RemoteStats::default() };
+    let ill = RemoteStats { problem: Some("gpu:8000 is not running".into()), ..well.clone() };
+    for (settings, server, expected) in [
+        ("", None, "ok remote -"),
+        ("[remote]\nenabled = true\n", None, "problem remote.url 2"),
+        ("[remote]\nenabled = true\nurl = 'gopher://x'\n", None, "problem remote.url 3"),
+        ("[remote]\nenabled = true\nurl = 'http://8.8.8.8'\n", Some(ill.clone()), "problem remote.url 3"),
+        (&format!("{ON}apiKeyEnv = 'NO_KEY'\n"), Some(ill.clone()), "problem remote.key -"),
+        (&format!("{ON}apiKeyEnv = 'TEAM_KEY'\n"), Some(ill), "problem remote.unreachable -"),
+        (&format!("{ON}apiKeyEnv = 'TEAM_KEY'\n"), Some(well.clone()), "ok remote -"),
+        (&format!("{ON}apiKeyCommand = ['keys']\n"), Some(well), "ok remote -"),
+    ] {
+        case.settings(settings);
+        case.server = server;
+        let report = case.examine();
+        let of_server = |finding: &&Finding| finding.id.starts_with("remote");
+        let found = report.findings.iter().filter(of_server).map(|finding| {
+            let severity = format!("{:?}", finding.severity).to_lowercase();
+            let line = finding.line.map_or("-".to_owned(), |line| line.to_string());
+            format!("{severity} {} {line}", finding.id)
+        });
+        assert_eq!(found.collect::<Vec<_>>(), [expected], "{settings}: {report}");
+        assert!(found_none(&report, "settings.wrong"), "{settings}: {report}");
+    }
+}
+
+fn found_none(report: &Report, id: &str) -> bool {
+    report.findings.iter().all(|finding| finding.id != id)
+}
+
 /// Does what the mend says, as far as a test can; the fault is gone.
 fn mended(case: &Case, kind: FixKind, text: &str, id: &str, phrase: &str) {
     let is_gone = || {
@@ -656,28 +795,53 @@ fn a_problem_of_a_file_has_its_place() {
     assert!(report.to_string().contains("PROBLEM  ~/.config/codesage/config.toml:3: `completion.enable`: "));
 }
 
+/// The program in a home with these settings and nothing else.
+fn run_alone(home: &Path, arguments: &[&str], settings: &str) -> Output {
+    let here = home.join("project");
+    fs::create_dir_all(&here).unwrap();
+    fs::write(here.join("main.rs"), "fn main() {}\n").unwrap();
+    fs::write(home.join("settings.toml"), settings).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_codesage"))
+        .args(arguments)
+        .current_dir(here)
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", Path::new(env!("CARGO_BIN_EXE_codesage")).parent().unwrap())
+        .env("CODESAGE_CONFIG", home.join("settings.toml"))
+        .env("CODESAGE_STATE", home.join("state"))
+        .env("CODESAGE_CACHE", home.join("cache"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// It asks what the server is, once, where that is switched on; and nobody where it is not.
+#[test]
+fn the_program_asks_a_server_that_is_switched_on() {
+    let home = tempfile::tempdir().unwrap();
+    let server = ModelServer::always("openai", Vec::new());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let name = format!("m at {} answers", server.address);
+    for (is_enabled, url, id, said, connections) in [
+        (false, server.url(), "remote.off", "nothing is sent there", 0),
+        (true, server.url(), "remote", &*name, 1),
+        (true, format!("http://{closed}"), "remote.unreachable", "is not running, or not on that port", 1),
+    ] {
+        let settings = format!("remote = {{ enabled = {is_enabled}, url = '{url}' }}\n");
+        let output = run_alone(home.path(), &["doctor", "--json"], &settings);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let findings = report["findings"].as_array().unwrap();
+        let is_said = |finding: &&Value| finding["message"].as_str().is_some_and(|text| text.contains(said));
+        assert!(findings.iter().any(|finding| finding["id"] == id && is_said(&finding)), "{report:#}");
+        assert_eq!(server.connections(), connections, "{settings}");
+    }
+}
+
 /// The program itself, where it is alone.
 #[test]
 fn the_program_on_a_machine_with_nothing_else() {
     let home = tempfile::tempdir().unwrap();
-    let here = home.path().join("project");
-    fs::create_dir(&here).unwrap();
-    fs::write(here.join("main.rs"), "fn main() {}\n").unwrap();
-    let run = |arguments: &[&str], settings: &str| {
-        fs::write(home.path().join("settings.toml"), settings).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_codesage"))
-            .args(arguments)
-            .current_dir(&here)
-            .env_clear()
-            .env("HOME", home.path())
-            .env("PATH", Path::new(env!("CARGO_BIN_EXE_codesage")).parent().unwrap())
-            .env("CODESAGE_CONFIG", home.path().join("settings.toml"))
-            .env("CODESAGE_STATE", home.path().join("state"))
-            .env("CODESAGE_CACHE", home.path().join("cache"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    };
+    let run = |arguments: &[&str], settings: &str| run_alone(home.path(), arguments, settings);
     let output = run(&["doctor", "--json"], "");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap();

@@ -118,6 +118,7 @@ fn no_system_call_asks_for_a_network() {
         vec!["complete", &at],
         vec!["models", "find"],
         vec!["models", "list"],
+        vec!["doctor"],
         replay.split(' ').collect(),
     ] {
         let Some(calls) = trace(&arguments, "calls") else {
@@ -186,11 +187,22 @@ fn the_key_is_told_to_nobody() {
     // And refused by it, in its own words.
     let reply = process.call("workspace/executeCommand", explain);
     told += &reply.to_string();
-    let warned = process.take(|message| {
-        message["params"]["message"].as_str().is_some_and(|said| said.contains("refuses the key (401)"))
-    });
+    let says = |message: &Value, method: &str, words: &str| {
+        let said = message["params"]["message"].as_str();
+        message["method"] == method && said.is_some_and(|said| said.contains(words))
+    };
+    let refusal = "refuses the key (401)";
+    let warned = process.take(|message| says(message, "window/showMessage", refusal));
     told += &warned.to_string();
     let stats = process.until(|stats| stats["remote"]["health"] == "open");
+    // Whoever tells it first, the action that failed or the one who follows the server, it is told once: what either has
+    // to say is in the log when it was said.
+    process.take(|message| says(message, "window/logMessage", "The local model answers meanwhile"));
+    if reply["result"]["outcome"] == "refused" {
+        process.take(|message| says(message, "window/logMessage", "Nothing was changed"));
+    }
+    let again = process.unasked.iter().filter(|message| says(message, "window/showMessage", refusal)).count();
+    assert_eq!(again, 0, "{:#?}", process.unasked);
     for answer in [
         stats,
         process.call("codesage/status", json!({})),

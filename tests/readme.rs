@@ -6,10 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use codesage::assist::act::LONGEST;
 use codesage::assist::recipes::{Recipes, Subject};
 use codesage::completion::Reason;
 use codesage::config::{Settings, key};
 use codesage::edit::guard::Guard;
+use codesage::engine::remote::Patience;
 use codesage::eval::report::COLUMNS;
 use codesage::lsp::ext;
 use codesage::models::catalog;
@@ -61,6 +63,40 @@ fn tables_are_those_of_the_code() {
     }
     check_section("columns", &columns);
     check_section("models", &catalog::markdown());
+    check_section("patience", &patience(&Patience::default()));
+}
+
+/// How long a server is waited for.
+fn patience(patience: &Patience) -> String {
+    let seconds = |time: std::time::Duration| format!("{} s", time.as_secs_f64());
+    let rows = [
+        (
+            "finding the server, reaching it, sending the question, each; and what it says of itself",
+            seconds(patience.connect),
+        ),
+        ("the program of `apiKeyCommand`", seconds(patience.key)),
+        (
+            "from the question to the first word",
+            format!("{}; of a suggestion {}", seconds(patience.first), seconds(patience.first_of_suggestion)),
+        ),
+        ("from one piece of the answer to the next", seconds(patience.between)),
+        (
+            "all of the answer from its first word on; it is cut off there",
+            format!("{}; of a suggestion `completion.maxTimeMs`", seconds(LONGEST)),
+        ),
+        (
+            "tries before the first word, the pause doubled each time",
+            format!(
+                "{}, of a suggestion 2; {} to {}, or as `Retry-After` says if that is no longer",
+                patience.tries,
+                seconds(patience.pause),
+                seconds(patience.longest_pause)
+            ),
+        ),
+        ("before a suggestion is sent, while you type on", seconds(patience.hold)),
+    ];
+    let rows = rows.map(|(what, long)| format!("| {what} | {long} |\n"));
+    format!("| what | how long |\n|---|---|\n{}", rows.concat())
 }
 
 /// For all editors. `tests/schema.rs` holds it against a validator, and VS Code's settings against it.

@@ -223,8 +223,28 @@ async fn answers_are_streamed() {
 async fn half_an_answer_is_none() {
     let broken = |deeds: &[Deed]| [&[stream(), chat("half")], deeds].concat();
     let check = |deeds: Vec<Deed>, said: &'static str| check(deeds, "half", "there", Err(said), 1);
-    check(broken(&[Deed::Cut]), "ended the connection before its answer was whole").await;
-    check(broken(&[Deed::End]), "ended the connection before its answer was whole").await;
+    let cut = "ended the connection in the midst of its answer, of which 4 bytes (1 token) had come";
+    check(broken(&[Deed::Cut]), cut).await;
+    check(broken(&[Deed::End]), cut).await;
+    // In the midst of an event, and of a character: that is no nonsense, and no word of it counts.
+    for part in [
+        "d",
+        "data:",
+        "data: {",
+        "data: {\"choices\":[{\"delta\":{\"content\":\" an",
+        "data: [DON",
+        "data: [DONE",
+    ] {
+        check(broken(&[Deed::Say(part.into()), Deed::End]), cut).await;
+        check(broken(&[Deed::Say(part.into()), Deed::Cut]), cut).await;
+    }
+    check(broken(&[Deed::Raw(b"7\r\ndata: \xc3\r\n".to_vec()), Deed::End]), cut).await;
+    let more = vec![stream(), chat("half"), chat(" answer🦀"), Deed::Cut];
+    let said = Err("in the midst of its answer, of which 15 bytes (2 tokens) had come");
+    self::check(more, "half answer🦀", "there", said, 1).await;
+    // Behind the reason for its end an answer is whole, whatever is cut off.
+    let whole = vec![stream(), chat("whole"), finish("stop"), Deed::Say("data: [DO".into()), Deed::End];
+    self::check(whole, "whole", "there", Ok(Stop::EndOfText), 1).await;
     check(broken(&[Deed::Say("data: {\"choices\":[\n\n".into())]), "events that are no JSON").await;
     check(broken(&[Deed::Raw(b"9\r\ndata: \xff\xfe\n\r\n".to_vec())]), "no text").await;
     check(broken(&[event(&json!({ "error": { "message": "out of memory" } }))]), "error: out of memory")
@@ -238,8 +258,7 @@ async fn half_an_answer_is_none() {
         let half = "data: {\"choices\":[{\"delta\":{\"content\":\"half\"}}]}\n\n";
         vec![Deed::Raw((head + half + "data: [DONE]\n\n").into_bytes()), Deed::Cut]
     };
-    let said = "ended the connection before its answer was whole";
-    check(lie(51), said).await;
+    check(lie(51), cut).await;
     // The last word was said: what was promised behind it is nobody's loss.
     self::check(lie(5000), "half", "there", Ok(Stop::EndOfText), 1).await;
 }
@@ -251,6 +270,8 @@ async fn what_fails_before_the_first_text_is_answered_here() {
     check_local(vec![stream(), Deed::Cut], 3, "ended the connection before it answered").await;
     check_local(vec![stream(), Deed::Raw(b"zz\r\n".to_vec())], 3, "127.0.0.1:").await;
     check_local(vec![stream(), Deed::End], 3, "ended the connection before its answer was whole").await;
+    let part = Deed::Say("data: {\"choices\":[{\"delta\":{\"con".into());
+    check_local(vec![stream(), part, Deed::End], 3, "ended the connection before its answer was whole").await;
     check_local(error(503, "loading"), 3, "cannot answer now (503): loading").await;
     check_local(whole(502, "text/html", "<title>Bad Gateway</title>"), 3, "(502): Bad Gateway").await;
     check_local(vec![Deed::Raw(b"\x16\x03\x01 what?\r\n\r\n".to_vec()), Deed::Cut], 3, "127.0.0.1:").await;

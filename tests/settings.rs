@@ -124,16 +124,19 @@ async fn a_settings_file_that_changes_holds_at_once() {
 async fn files_come_and_go_while_it_runs() {
     let place = Place::new();
     let mut server = place.open(json!({})).await;
-    let wrong = "completion.nonsense = 1\n";
-    for _ in 0..2 {
-        place.write("workspace/codesage.toml", wrong);
+    for round in 1..=2 {
+        place.write("workspace/codesage.toml", "completion.nonsense = 1\n");
         changed(&mut server).await;
-        // Mended and broken again, it is told again.
-        assert!(message(&mut server).await.contains("completion.nonsense"));
+        // Mended and broken again in a moment, it interrupts nobody again.
+        let told = |server: &TestServer| {
+            server.logs.iter().filter(|log| log.contains("completion.nonsense")).count()
+        };
+        server.until(|server| told(server) == round).await;
         place.write("workspace/codesage.toml", "completion.enabled = false\n");
         changed(&mut server).await;
         place.until_suggests(&mut server, false).await;
     }
+    assert!(message(&mut server).await.contains("completion.nonsense"));
     fs::remove_file(place.path("workspace/codesage.toml")).unwrap();
     changed(&mut server).await;
     place.until_suggests(&mut server, true).await;
@@ -174,6 +177,38 @@ async fn many_problems_are_one_message_and_the_rest_is_in_the_log() {
     assert!(told.contains("(and 3 more problems: see the log)"), "{told}");
     server.until(|server| server.logs.iter().filter(|log| log.contains("codesage.toml:")).count() >= 4).await;
     server.finish().await;
+}
+
+/// Whatever a hand or a tool does to settings, who works is interrupted a few times and not hundreds.
+#[tokio::test]
+async fn settings_that_flip_are_told_once() {
+    const FLIPS: usize = 300;
+    // The mistake of each turn, and how many messages there are of all.
+    let cases: [(&dyn Fn(usize) -> Value, usize); 3] = [
+        (&|_| json!({ "completion": { "maxTokens": "many" } }), 1),
+        (&|turn| json!({ "completion": { "maxTokens": format!("many{}", turn % 2) } }), 2),
+        (&|turn| json!({ "completion": { "maxTokens": format!("many{turn}") } }), 8),
+    ];
+    for (number, (wrong, expected)) in cases.into_iter().enumerate() {
+        let place = Place::new();
+        let mut server = place.open(json!({})).await;
+        for turn in 0..FLIPS {
+            for settings in [wrong(turn), json!({})] {
+                let settings = json!({ "settings": { "codesage": settings } });
+                server.notify("workspace/didChangeConfiguration", settings).await;
+            }
+        }
+        let mut messages = Vec::new();
+        for _ in 0..expected {
+            messages.push(message(&mut server).await);
+        }
+        let is_last = messages
+            .last()
+            .is_some_and(|last| last.contains("what else is wrong with settings: see the log"));
+        assert_eq!(is_last, expected == 8, "{number}: {messages:#?}");
+        // A message more would be one that nobody asked for.
+        server.finish().await;
+    }
 }
 
 #[tokio::test]
@@ -303,10 +338,13 @@ async fn actions(server: &mut TestServer, uri: &str, only: Value) -> Vec<Value> 
     let at = json!({ "line": 1, "character": 3 });
     let range = json!({ "start": { "line": 1, "character": 0 }, "end": { "line": 1, "character": 8 } });
     let diagnostic = json!({ "range": range, "message": "unknown key", "source": "codesage" });
+    let start = json!({ "line": 0, "character": 0 });
+    let theirs =
+        json!({ "range": { "start": start, "end": start }, "message": "no such table", "source": "taplo" });
     let params = json!({
         "textDocument": { "uri": uri },
         "range": { "start": at, "end": at },
-        "context": { "diagnostics": [diagnostic], "only": only },
+        "context": { "diagnostics": [diagnostic, theirs], "only": only },
     });
     let reply = server.call("textDocument/codeAction", params).await;
     reply["result"].as_array().expect("a list").clone()
@@ -340,12 +378,15 @@ async fn a_key_that_was_misspelt_is_mended_by_an_action() {
             let text = edit["newText"].as_str().expect("text");
             assert!(text.contains("maxTokens = 1"), "{edit}");
         }
-        assert!(
-            actions(&mut server, &uri, json!(["refactor"]))
-                .await
-                .iter()
-                .all(|action| action.get("edit").is_none())
-        );
+        // Nothing else is offered there, whoever asks for what: not by a model, and no fix of what another server says.
+        for only in [json!(null), json!([]), json!([""]), json!(["quickfix"])] {
+            assert_eq!(actions(&mut server, &uri, only.clone()).await.len(), expected, "{only}");
+        }
+        assert_eq!(actions(&mut server, &uri, json!(["refactor"])).await, [json!(null); 0]);
+        // In a file beside it there is more to ask for.
+        let other = place.uri("workspace/Cargo.toml");
+        server.open(&other, "toml", "[completion]\nmaxToken = 1\n").await;
+        assert!(actions(&mut server, &other, json!([])).await.len() > 2);
         server.finish().await;
     }
 }

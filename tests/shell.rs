@@ -273,6 +273,63 @@ fn settings_are_shown_with_where_they_come_from() {
     assert_eq!(object["model.path"]["from"], "command-line");
 }
 
+/// The same sentence from both, and nothing that looks like an answer.
+#[test]
+fn a_settings_file_that_was_named_is_missed() {
+    let shell = Shell::new();
+    let expected = "codesage: /nonexistent/own.toml: cannot be read: there is no such file\n";
+    for command in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
+        for by_variable in [false, true] {
+            let mut run = shell.command(command);
+            match by_variable {
+                true => run.env("CODESAGE_CONFIG", "/nonexistent/own.toml"),
+                false => run.args(["--config", "/nonexistent/own.toml"]),
+            };
+            let output = run.output().unwrap();
+            assert_eq!((output.status.code(), &*said(&output)), (Some(1), expected), "{command:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{command:?}");
+        }
+    }
+    // What does not go by it, and a file that is asked about by its name.
+    assert!(shell.run(&["config", "schema", "--config", "/nonexistent/own.toml"]).status.success());
+    let output = shell.run(&["config", "check", "/nonexistent/own.toml"]);
+    assert_eq!((output.status.code(), &*said(&output)), (Some(1), expected));
+}
+
+/// A repository can bring any file.
+#[cfg(unix)]
+#[test]
+fn a_settings_file_of_a_project_is_what_it_says_it_is() {
+    let shell = Shell::new();
+    let (here, elsewhere) = (shell.here.path(), tempfile::tempdir().unwrap());
+    let secret = elsewhere.path().join("secret.toml");
+    fs::write(&secret, "sesame = 1\n").unwrap();
+    std::os::unix::fs::symlink(&secret, here.join("codesage.toml")).unwrap();
+    // By itself and by its name: where the link stands says whose it is.
+    for command in [
+        &["config", "check"][..],
+        &["config", "check", "codesage.toml"],
+        &["config", "check", "./codesage.toml"],
+    ] {
+        let output = shell.run(command);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.code() == Some(1) && printed.contains("leads out of the workspace"),
+            "{printed}"
+        );
+        assert!(!printed.contains("sesame"), "{printed}");
+    }
+    // Its keys do not command the terminal of who works there.
+    fs::remove_file(here.join("codesage.toml")).unwrap();
+    fs::write(here.join("codesage.toml"), "\"\\u001b[2J\\u202e\" = 1\n").unwrap();
+    for command in [&["config", "check"][..], &["config", "show"], &["complete", "a.rs:1:1"], EDIT] {
+        let output = shell.run(command);
+        let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("\u{fffd}[2J\u{fffd}"), "{command:?}: {told:?}");
+        assert!(!told.contains(['\u{1b}', '\u{202e}']), "{command:?}: {told:?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_actions_is_checked_with_the_settings() {
     let shell = Shell::new();

@@ -85,6 +85,39 @@ async fn menu_items_in_every_encoding() {
     }
 }
 
+/// By either method: of a line that has such a character nothing is offered, and `codesage.why` says so.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_seen_is_not_offered() {
+    for (said, expected) in [
+        (".get(\"\u{1b}[2J\")\n", None),
+        (".get(\"\u{202e}\u{2066}\")\n", None),
+        ("\0", None),
+        (".get()\u{85}\n", None),
+        (".get(\"\u{200f}שלום\")\n", Some(".get(\"\u{200f}שלום\")")),
+    ] {
+        for is_menu in [false, true] {
+            let mut profile = client("utf-8");
+            if is_menu {
+                profile["capabilities"]["textDocument"] = json!({});
+            }
+            let mut server = open(profile, "a = b", Script::text(said)).await;
+            let cursor = json!({ "line": 0, "character": 5 });
+            let reply = server.call(if is_menu { MENU } else { INLINE }, at(&cursor)).await;
+            let items = reply["result"]["items"].as_array().expect("a list").clone();
+            let text = |item: &Value| match is_menu {
+                true => item["textEdit"]["newText"].as_str().map(|text| text.replacen('b', "", 1)),
+                false => item["insertText"].as_str().map(str::to_owned),
+            };
+            assert_eq!(items.first().and_then(text).as_deref(), expected, "{said:?}: {reply}");
+            let why = json!({ "command": "codesage.why", "arguments": [] });
+            let why = server.call("workspace/executeCommand", why).await;
+            let code = why["result"]["records"][0]["code"].as_str();
+            assert_eq!(code == Some("drop.unseen"), expected.is_none(), "{said:?}: {why}");
+            server.finish().await;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_menu_is_left_alone_where_there_is_another_place() {
     let mut server = open(client("utf-8"), "a = b", Script::text(".get()\n")).await;

@@ -35,6 +35,7 @@ use crate::engine::{ModelState, Reading, Role, Usage};
 use crate::text::Document;
 use crate::threads::{Broken, lock, off_the_runtime};
 use ask::Asked;
+pub use ask::LONGEST;
 pub(super) use menu::Cookbook;
 use plan::{Next, Plan};
 use regions::Answers;

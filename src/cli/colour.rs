@@ -5,6 +5,8 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
+use crate::text::unseen;
+
 /// The flag, for subcommands that print in colour.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Colour {
@@ -39,8 +41,7 @@ impl Colour {
 
 /// A text for a terminal: what a file or a model holds must not command it. Tabs and line ends stay.
 pub fn harmless(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && !matches!(c, '\t' | '\n' | '\r') { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
+    unseen::shown(text).into_owned()
 }
 
 #[cfg(test)]
@@ -70,5 +71,6 @@ mod tests {
     #[test]
     fn no_text_commands_a_terminal() {
         assert_eq!(harmless("a\t\u{1b}[2Jb\r\n\u{9b}c\u{7}"), "a\t\u{fffd}[2Jb\r\n\u{fffd}c\u{fffd}");
+        assert_eq!(harmless("shown\rover \u{202e}turned"), "shown\u{fffd}over \u{fffd}turned");
     }
 }

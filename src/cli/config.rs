@@ -25,6 +25,11 @@ pub enum Config {
 }
 
 pub fn run(session: Session, config: Config) -> Result<(), Failure> {
+    // What is shown or checked without the file that was named would not be what was asked for.
+    let goes_by_it = !matches!(config, Config::Check { file: Some(_) } | Config::Schema);
+    if let Some(problem) = session.layers.unreadable().filter(|_| goes_by_it) {
+        return Err(Failure::Message(problem.to_string()));
+    }
     match config {
         Config::Check { file } => check::run(session, file),
         Config::Show(options) => show::run(session, &options),

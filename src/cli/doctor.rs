@@ -11,8 +11,9 @@ use clap::Args;
 use super::colour::harmless;
 use super::{Failure, Session, workspace};
 use crate::assist::journal;
-use crate::config::Settings;
+use crate::config::{RemoteSettings, Settings};
 use crate::doctor::{self, Build, Engine, LastSession, Machine, Patient, Places, Severity};
+use crate::engine::remote::{Remote, RemoteStats};
 use crate::engine::sample::Sampling;
 use crate::engine::stats::Speed;
 use crate::engine::{Backend, Event, Lane, Piece, Request, Usage};
@@ -27,6 +28,8 @@ const WRITES_FOR: Duration = Duration::from_secs(2);
 /// A model that takes longer to load is not waited for, nor one that takes longer to read a few lines.
 const LOADS_WITHIN: Duration = Duration::from_secs(10);
 const READS_WITHIN: Duration = Duration::from_secs(8);
+/// A server that takes longer to say what it is is not waited for.
+const SAYS_WITHIN: Duration = Duration::from_secs(5);
 /// Bytes of the text that is read: some hundred tokens.
 const READ: usize = 400;
 const WRITTEN: u32 = 256;
@@ -57,6 +60,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         build: Build::of_this_program(),
         machine,
         engine: start(&settings),
+        server: ask(&settings.remote),
         settings,
         problems,
         places,
@@ -88,7 +92,7 @@ fn start(settings: &Settings) -> Engine {
         Err(_) => return Engine::Failed("no thread can be started".to_owned()),
     };
     // What is read for this is of no workspace, and nothing to come back to.
-    let backend = super::backend(&Settings { root: None, ..settings.clone() });
+    let backend = super::local_backend(&Settings { root: None, ..settings.clone() });
     let engine = runtime.block_on(async {
         match tokio::time::timeout(LOADS_WITHIN, super::ready(&backend)).await {
             Ok(Ok(card)) => {
@@ -114,6 +118,26 @@ fn start(settings: &Settings) -> Engine {
     });
     backend.shutdown();
     engine
+}
+
+/// Asks the server of the settings what it is, as every start does. None, and nothing is opened, where it is not switched
+/// on.
+fn ask(settings: &RemoteSettings) -> Option<RemoteStats> {
+    let server = Remote::start(super::remote_options(settings)?);
+    let mut stats = server.stats();
+    let runtime = super::runtime().ok()?;
+    let has_said = |stats: &RemoteStats| !stats.model.is_empty() || stats.problem.is_some();
+    let said =
+        runtime.block_on(async { tokio::time::timeout(SAYS_WITHIN, stats.wait_for(has_said)).await.is_ok() });
+    let mut stats = stats.borrow().clone();
+    if !said {
+        let within = SAYS_WITHIN.as_secs();
+        stats.problem = Some(format!(
+            "{} has not said within {within} s what it is, or its key did not come",
+            stats.server
+        ));
+    }
+    Some(stats)
 }
 
 /// Tokens a second of reading and of writing; none where the engine fails. `context`: tokens that both may take.

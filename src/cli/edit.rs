@@ -16,7 +16,7 @@ use std::io::{IsTerminal, Write};
 
 use clap::{ArgGroup, Args};
 
-use super::colour::{Colour, harmless};
+use super::colour::Colour;
 use super::interrupt::Interrupt;
 use super::{Failure, Session, count};
 use crate::assist::Assistant;
@@ -148,7 +148,6 @@ fn tell(mut output: &File, options: &Options, ending: Ending, acted: Option<&Act
         };
         output.write_all(text.as_bytes())?;
     } else if let Some(Outcome::Answer(prose)) = acted.map(|acted| &acted.outcome) {
-        let prose = if output.is_terminal() { harmless(prose) } else { prose.clone() };
         writeln!(output, "{prose}")?;
     }
     match ending {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Failure, Session, count};
 use crate::assist::journal::{self, Outcome, Record, Told};
+use crate::text::unseen::is_unseen;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -48,8 +49,8 @@ fn print(mut output: impl Write, file: &Path, told: &Told, as_json: bool) -> Res
     }
     for record in records {
         // A file may be named as terminals are commanded.
-        let line: String =
-            line(record).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let is_unfit = |c: char| c.is_control() || is_unseen(c);
+        let line: String = line(record).chars().map(|c| if is_unfit(c) { '\u{fffd}' } else { c }).collect();
         writeln!(output, "{line}")?;
     }
     match unreadable {

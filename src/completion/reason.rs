@@ -49,6 +49,7 @@ reasons! {
     DropRepeat "drop.repeat" "the model repeated itself",
     DropMidLine "drop.mid-line" "the text does not fit what stands right of the cursor",
     DropSyntax "drop.syntax" "the text would add a syntax error",
+    DropUnseen "drop.unseen" "the model wrote a character that cannot be seen, one that commands a terminal or turns the direction of writing",
     DropPopup "drop.popup" "the text does not extend the item selected in the menu",
     DropConfidence "drop.confidence" "the model was not sure enough",
     OkCache "ok.cache" "answered from the cache: what was suggested is being typed",

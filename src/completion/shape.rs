@@ -20,6 +20,7 @@ use crate::completion::line::Surroundings;
 use crate::completion::policy::{Mode, Trigger};
 use crate::syntax::lines;
 use crate::text::Document;
+use crate::text::unseen::is_unseen;
 use stop::{Cause, Rules};
 
 /// What a stop rule says after each piece.
@@ -121,7 +122,17 @@ impl Shaper {
             return Verdict::Stop;
         }
         let start = self.text.len();
-        self.append(piece);
+        // A line end is none, in whichever way it is written.
+        let unseen = piece.find(|c| is_unseen(c) && c != '\r');
+        self.append(piece.get(..unseen.unwrap_or(piece.len())).unwrap_or_default());
+        if unseen.is_some() {
+            // Nobody could judge the line that has it.
+            let end = self.text.rfind('\n').unwrap_or(0);
+            self.text.truncate(end);
+            self.is_return_pending = false;
+            self.cut = self.rules.cut(&self.text, End::Whole).or(Some((end, Cause::Unseen)));
+            return Verdict::Stop;
+        }
         // What comes before a piece of which the model was not sure stands well without it; the first one does not.
         let is_unsure = log_probability < self.least && self.trigger == Trigger::Automatic;
         if is_unsure && !self.text[..start].trim().is_empty() {
@@ -183,6 +194,7 @@ impl Shaper {
         let blank = || match cause {
             Some(Cause::Below) => Reason::DropSuffix,
             Some(Cause::Repeated) => Reason::DropRepeat,
+            Some(Cause::Unseen) => Reason::DropUnseen,
             Some(Cause::Complete) if !self.around.rest_is_closers() => Reason::DropMidLine,
             _ => Reason::DropBlank,
         };

@@ -205,7 +205,7 @@ fn at_home(text: &str) -> Option<PathBuf> {
 }
 
 /// Whether opening `path`, made or found, stays below `root`.
-fn is_inside(root: &Path, path: &Path) -> bool {
+pub(super) fn is_inside(root: &Path, path: &Path) -> bool {
     let Ok(root) = root.canonicalize() else {
         return false;
     };

@@ -176,8 +176,15 @@ impl Layers {
     /// What is wrong with `text` as the text of the file `path`; `None` where that is no settings file. Blocking: links
     /// are followed.
     pub fn check(&self, path: &Path, text: &str) -> Option<Vec<Problem>> {
-        let layer = Layer::parse(self.origin_of(path)?, text);
-        Some(self.apply(&layer, &mut Settings::default(), &mut |_, _, _| {}))
+        let (layer, mut settings) = (Layer::parse(self.origin_of(path)?, text), Settings::default());
+        let mut problems = self.apply(&layer, &mut settings, &mut |_, _, _| {});
+        problems.extend(layer.clashes(&settings, &problems));
+        Some(problems)
+    }
+
+    /// Why nothing of the file that was named in place of the user's own could be read; none where something was.
+    pub fn unreadable(&self) -> Option<&Problem> {
+        self.user.as_ref().filter(|_| self.user_file.is_some())?.unreadable()
     }
 
     /// Whose settings are in a file. Any `codesage.toml` is a workspace's, for which only one is read.
@@ -201,6 +208,10 @@ impl Layers {
         let layers = [&self.user, &self.workspace, &self.initialization, &self.editor, &self.command_line];
         for layer in layers.into_iter().flatten() {
             problems.extend(self.apply(layer, &mut settings, note));
+        }
+        // Only of `remote.*` is there anything to say, which nobody else may set.
+        if let Some(user) = &self.user {
+            problems.extend(user.clashes(&settings, &problems));
         }
         // Parts that are settings too.
         for (name, part) in [("completion.speculate", Part::Speculation), ("completion.warmUp", Part::Warm)] {

@@ -63,6 +63,12 @@ fn cache(patient: &Patient, findings: &mut Vec<Finding>) {
     let Patient { places, settings, machine, .. } = patient;
     let (folder, is_built_in) =
         (&places.cache, settings.model.path.is_none() && settings.model.name.is_none());
+    // Among the files of all users: what others have put there is not this user's to take away.
+    if let Some(why) = builtin::foreign(folder) {
+        let message = format!("{why}: nothing is kept in it, and nothing loaded from it.");
+        let mend = "name a folder of your own in the environment variable CODESAGE_CACHE";
+        return findings.push(Finding::problem("cache.foreign", message).step(mend));
+    }
     if let Some(trouble) = trouble(folder) {
         let what = "The built-in model is unpacked to a temporary folder at every start";
         return findings.push(unusable(patient, "cache.unusable", what, "CODESAGE_CACHE", &trouble));

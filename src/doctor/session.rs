@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Finding, Patient};
 use crate::completion::Reason;
+use crate::text::unseen::is_unseen;
 
 /// In the folder of the state.
 const NAME: &str = "session.json";
@@ -100,7 +101,7 @@ impl LastSession {
 
 /// A name that a client gave itself: short, and no command to a terminal.
 pub fn plain(name: &str) -> String {
-    name.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+    name.chars().filter(|c| !c.is_control() && !is_unseen(*c)).take(LONGEST).collect()
 }
 
 pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) {
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
         for (text, client) in [
             (
-                "{\"client\": \"a\\u001b[2J\", \"dropped\": {\"x\": 1}, \"abilities\": {\"a b\": true}}",
+                "{\"client\": \"a\\u001b\\u202e[2J\", \"dropped\": {\"x\": 1}, \"abilities\": {\"a b\": true}}",
                 Some("a[2J"),
             ),
             ("{\"client\": 7}", None),

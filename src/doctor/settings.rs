@@ -1,6 +1,6 @@
 //! The settings: what is wrong in them, with file and line, and what is right and yet keeps suggestions away.
 
-use super::{Finding, Patient};
+use super::{Finding, Patient, remote};
 use crate::config::{Origin, Problem, Settings};
 
 /// Above this nearly every suggestion is hidden.
@@ -18,7 +18,7 @@ pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) {
         if files.is_empty() { "no settings file; all is as built in".to_owned() } else { files.join(", ") };
     findings.push(Finding::ok("settings", format!("settings: {from}")));
     for problem in problems {
-        findings.push(wrong(patient, problem));
+        findings.push(remote::of_problem(patient, problem).unwrap_or_else(|| wrong(patient, problem)));
     }
     // NB: of the environment only the names: what they hold may be anything.
     let set = ["CODESAGE_MODEL", "CODESAGE_CONFIG", "CODESAGE_LOG"]

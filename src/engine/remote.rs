@@ -155,6 +155,11 @@ impl Remote {
         Arc::new(Self { options, server, stats, orders })
     }
 
+    /// How it is with the server, now and from now on.
+    pub fn stats(&self) -> watch::Receiver<RemoteStats> {
+        self.stats.subscribe()
+    }
+
     /// An engine that asks the server, and `local` where that does not answer.
     pub fn before(self: &Arc<Self>, local: Arc<dyn Backend>) -> Arc<RemoteEngine> {
         let states = States::new(local.clone(), self.server.clone(), self.stats.clone(), &self.options);
@@ -245,7 +250,7 @@ impl Backend for RemoteEngine {
     }
 
     fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
-        Some(self.remote.stats.subscribe())
+        Some(self.remote.stats())
     }
 
     fn stats(&self) -> EngineStats {

@@ -19,6 +19,7 @@ use tower_lsp::lsp_types::request::Request as Question;
 use tower_lsp::lsp_types::{LogMessageParams, MessageType, ShowMessageParams};
 
 use crate::lsp::progress::Tokens;
+use crate::text::unseen;
 use crate::threads::lock;
 
 /// Says and asks; never makes a caller wait for the client to read.
@@ -65,13 +66,13 @@ impl Outbox {
     /// Tells the person, once, and writes it to the client's log as well, for the message goes away.
     pub fn warn(&self, message: &str) {
         let typ = MessageType::WARNING;
-        self.notify::<ShowMessage>(ShowMessageParams { typ, message: message.into() });
+        self.notify::<ShowMessage>(ShowMessageParams { typ, message: unseen::shown(message).into_owned() });
         self.log(typ, message);
     }
 
     /// Writes to the client's log.
     pub fn log(&self, typ: MessageType, message: &str) {
-        self.notify::<LogMessage>(LogMessageParams { typ, message: message.into() });
+        self.notify::<LogMessage>(LogMessageParams { typ, message: unseen::shown(message).into_owned() });
     }
 
     /// Asks the client, at once, whether or not the answer is waited for; that may take as long as it likes. `None`:
@@ -206,6 +207,17 @@ mod tests {
         drop(said);
         assert_eq!(third.now_or_never(), Some(None), "the session is over");
         assert_eq!(outbox.ask::<ApplyEdit>(json!({})).now_or_never(), Some(None), "and stays so");
+    }
+
+    /// A message may quote a model, a server or a file.
+    #[test]
+    fn what_is_said_can_be_seen() {
+        let (outbox, mut said) = outbox();
+        outbox.warn("the key \u{1b}[2J\u{202e}\tis wrong");
+        let told: Vec<Value> = std::iter::from_fn(|| said.take())
+            .filter_map(|message| Some(message.params()?["message"].clone()))
+            .collect();
+        assert_eq!(told, ["the key \u{fffd}[2J\u{fffd}\tis wrong"; 2]);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Each is a literal with a command and never resolved: Helix resolves on its UI thread, vim-lsp and eglot 1.9 not at
 //! all, and resolving shows no progress. vim-lsp asks on every line where the cursor rests and VS Code on every move,
 //! so who was not asked by the person is told nothing unless there is a selection or a diagnostic. A key of a settings
-//! file is mended without a model, and so by an edit that the literal has in it. Does *not* decide what a place offers:
-//! `assist` does, and `config`.
+//! file is mended without a model, and so by an edit that the literal has in it, and nothing else is offered there. Does
+//! *not* decide what a place offers: `assist` does, and `config`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -56,25 +56,24 @@ pub async fn answer(session: &Arc<Session>, params: CodeActionParams) -> Vec<Cod
     let version = document.version();
     let (asking, asked) = (session.clone(), uri.clone());
     let offering = off_the_runtime(move || {
+        // What is wrong with our own settings we know, and a model does not: it is not asked about them.
+        if let Some(mends) = asking.mends(&asked, &document, &selection) {
+            let mends = mends.into_iter().map(|mend| of_mend(mend, &asked, &document, &asking.flags));
+            return (Vec::new(), Vec::new(), true, mends.collect::<Vec<_>>());
+        }
         let offers = asking.assistant.offers(&asked, &document, &selection);
         // Where none of ours may be offered, none of the person's may.
         let may = !offers.is_empty();
         let recipes =
             if may { asking.assistant.recipes(&document, !selection.is_empty()) } else { Vec::new() };
         asking.tell_recipe_problems();
-        let mends = asking.mends(&asked, &document, &selection);
-        let is_settings = mends.is_some();
-        let mends =
-            mends.unwrap_or_default().into_iter().map(|mend| of_mend(mend, &asked, &document, &asking.flags));
-        (offers, recipes, is_settings, mends.collect::<Vec<_>>())
+        (offers, recipes, false, Vec::new())
     });
     // Where listing them broke there are none.
     let (offers, recipes, is_settings, mends) = offering.await.unwrap_or_default();
     let place = json!({ "textDocument": { "uri": uri, "version": version }, "range": range });
     let mut entries = of_preview(preview.as_ref());
-    // What we say of a settings file is nothing to ask a model about.
-    let asks = |diagnostic: &&Diagnostic| !is_settings || diagnostic.source.as_deref() != Some("codesage");
-    let fixes = context.diagnostics.iter().filter(asks).take(FIXES);
+    let fixes = context.diagnostics.iter().filter(|_| !is_settings).take(FIXES);
     entries.extend(fixes.map(|diagnostic| of_diagnostic(diagnostic, &place)));
     entries.extend(offers.into_iter().filter_map(|action| of_action(action, &place)));
     entries.extend(recipes.iter().map(|recipe| of_recipe(recipe, &context.diagnostics, &place)));

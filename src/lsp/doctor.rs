@@ -60,6 +60,7 @@ fn examine(session: &Session) -> Report {
         places,
         surroundings: Surroundings::of_process(),
         engine,
+        server: session.assistant.backend().remote().map(|stats| stats.borrow().clone()),
         session: Some(last_session::now(session)),
     })
 }

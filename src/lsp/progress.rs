@@ -18,6 +18,7 @@ use tower_lsp::lsp_types::{
 
 use crate::lsp::client::Outbox;
 use crate::lsp::ext;
+use crate::text::unseen;
 use crate::threads::lock;
 
 /// Reports of one progress are at least this far apart; what comes in between is dropped for what is newer.
@@ -99,12 +100,12 @@ impl Progress {
 
     /// Says what is being done.
     pub fn say(&self, message: String) {
-        self.news.send_modify(|news| news.message = Some(message));
+        self.news.send_modify(|news| news.message = Some(unseen::shown(&message).into_owned()));
     }
 
     /// Ends it with a last word.
     pub fn end(mut self, message: String) {
-        self.farewell = Some(message);
+        self.farewell = Some(unseen::shown(&message).into_owned());
     }
 }
 
@@ -139,7 +140,7 @@ impl Shown {
         if *stage == Stage::Asked {
             *stage = Stage::Begun;
             self.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
-                title: begin.title.clone().into_owned(),
+                title: unseen::shown(&begin.title).into_owned(),
                 cancellable: Some(true),
                 message: None,
                 percentage: begin.percentage,

@@ -6,6 +6,7 @@
 
 mod configuring;
 mod looking;
+mod told;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,7 @@ use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
 use crate::lsp::doctor::Checkup;
+use crate::lsp::remote_news::Failures;
 use crate::lsp::switch::Switch;
 use crate::lsp::triggers::Triggers;
 use crate::lsp::virtual_document::VirtualDocuments;
@@ -36,6 +38,7 @@ use crate::text::{Document, Encoding};
 use crate::threads::{lock, off_the_runtime};
 use configuring::{Launched, Sources};
 use looking::Looker;
+use told::{Told, Voice};
 
 /// How long the end may take, besides the transport's and the engine's.
 const ENDS_WITHIN: Duration = Duration::from_millis(200);
@@ -54,8 +57,10 @@ pub struct Session {
     /// Whether the completion menu was announced.
     has_menu: AtomicBool,
     looker: Looker,
-    /// What the person was told of besides the problems of settings: once is enough.
-    told: Mutex<HashSet<String>>,
+    /// What the person was told of settings.
+    told: Mutex<Told>,
+    /// What was told of the server that the person named.
+    pub failures: Arc<Mutex<Failures>>,
     strays: Mutex<HashSet<Url>>,
     triggers: Mutex<Triggers>,
     last_change: Mutex<Option<Instant>>,
@@ -104,6 +109,7 @@ impl Session {
             has_menu: has_menu.into(),
             looker,
             told: Mutex::default(),
+            failures: Arc::default(),
             strays: Mutex::default(),
             triggers: Mutex::default(),
             last_change: Mutex::default(),
@@ -135,8 +141,21 @@ impl Session {
 
     /// Tells the person of a problem, unless it was told before.
     fn tell(&self, problem: String) {
-        if lock(&self.told).insert(problem.clone()) {
-            self.outbox.warn(&problem);
+        let is_first = lock(&self.told).is_first(&problem);
+        if is_first {
+            self.say(&problem);
+        }
+    }
+
+    /// In a message, or in the log where there were many.
+    fn say(&self, problem: &str) {
+        let voice = lock(&self.told).voice(Instant::now());
+        match voice {
+            Voice::Message => self.outbox.warn(problem),
+            Voice::Last => {
+                self.outbox.warn(&format!("{problem} (what else is wrong with settings: see the log)"))
+            }
+            Voice::Log => self.outbox.log(MessageType::WARNING, problem),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::lsp::action::arguments::Arguments;
 use crate::lsp::action::tell;
 use crate::lsp::convert;
 use crate::lsp::session::Session;
-use crate::text::{Document, Encoding};
+use crate::text::{Document, Encoding, unseen};
 use crate::threads::{lock, off_the_runtime};
 
 /// Answers one request. The place is fixed before the first await.
@@ -102,7 +102,7 @@ fn document(now: Option<&View>, last: Option<&Last>, unit: Encoding) -> String {
     let _ = writeln!(text, "\n## Last, {}{action}\n", heading(&last.view, unit));
     write_parts(&mut text, &last.view);
     text += "### What came back\n\n";
-    text += &fenced(&last.said);
+    text += &fenced(&unseen::shown(&last.said));
     match &last.record {
         None if last.action.is_some() => text += "What became of it the action has said.\n",
         None => text += "Nobody has an answer yet.\n",

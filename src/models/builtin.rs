@@ -30,7 +30,8 @@ pub const UNPACKING: (&str, &str) = (".unpacking-", ".gguf");
 const UNLOCKED: Duration = Duration::from_secs(60);
 
 /// Where the program keeps what it can make again: `CODESAGE_CACHE`, else the platform's place for caches
-/// (`$XDG_CACHE_HOME/codesage`, `~/Library/Caches`, `%LOCALAPPDATA%`), else the folder for temporary files.
+/// (`$XDG_CACHE_HOME/codesage`, `~/Library/Caches`, `%LOCALAPPDATA%`), else a folder of this user's own among the
+/// temporary files. Nothing says that it is there, or whose it is: see [`own_cache_dir`].
 pub fn cache_dir() -> PathBuf {
     if let Some(folder) = std::env::var_os("CODESAGE_CACHE").filter(|folder| !folder.is_empty()) {
         return folder.into();
@@ -39,6 +40,23 @@ pub fn cache_dir() -> PathBuf {
         Some(dirs) => dirs.cache_dir().to_path_buf(),
         None => fallback(),
     }
+}
+
+/// The same, for what is to be loaded from it: among the temporary files it is there and nobody else's, or an error says
+/// what is there in its place.
+pub fn own_cache_dir() -> io::Result<PathBuf> {
+    let folder = cache_dir();
+    if folder == fallback() {
+        own(&folder)?;
+    }
+    Ok(folder)
+}
+
+/// Why a folder that is, by its name, the one among the temporary files is not to be believed; none for any other, for one
+/// that is this user's own, and for one that is not there yet.
+pub fn foreign(folder: &Path) -> Option<io::Error> {
+    let is_there = folder.file_name() == fallback().file_name() && folder.symlink_metadata().is_ok();
+    is_there.then(|| owned(folder).err()).flatten()
 }
 
 /// The model's file, there and whole, in `cache`; where that cannot be written, in the folder for temporary files.
@@ -59,40 +77,87 @@ pub fn file_name() -> String {
     named_by(&HASH)
 }
 
+/// One for each user: who comes first must neither keep the others out nor have a word in what they load.
 fn fallback() -> PathBuf {
-    std::env::temp_dir().join("codesage")
+    #[cfg(unix)]
+    let name = format!("codesage-{}", user());
+    // There it lies in the user's own folder already.
+    #[cfg(not(unix))]
+    let name = "codesage";
+    std::env::temp_dir().join(name)
 }
 
 fn unpack_bytes(bytes: &[u8], hash: &[u8; 32], cache: &Path, fallback: &Path) -> io::Result<PathBuf> {
+    let spare = || own(fallback).and_then(|()| place(bytes, hash, fallback));
+    let failed = |where_to: String, error: io::Error| {
+        let mend = "free some space, or set CODESAGE_CACHE to a folder that can be written";
+        let message = format!("the built-in model could not be unpacked to {where_to}; {mend}");
+        io::Error::new(error.kind(), message)
+    };
+    // Where there is no home folder the one is the other.
+    if cache == fallback {
+        return spare().map_err(|error| failed(format!("{} ({error})", fallback.display()), error));
+    }
     place(bytes, hash, cache).or_else(|first| {
-        own(fallback).and_then(|()| place(bytes, hash, fallback)).map_err(|second| {
-            let message = format!(
-                "the built-in model could not be unpacked to {} ({first}) nor to {} ({second}); \
-                 free some space, or set CODESAGE_CACHE to a folder that can be written",
-                cache.display(),
-                fallback.display()
-            );
-            io::Error::new(second.kind(), message)
+        spare().map_err(|second| {
+            let places = format!("{} ({first}) nor to {} ({second})", cache.display(), fallback.display());
+            failed(places, second)
         })
     })
 }
 
-/// Makes sure that nobody else can put a file into a folder below the one that all users share.
+/// Makes a folder below the one that all users share, so that nobody else can read it or put a file into it; or makes sure
+/// of that, before anything in it is looked at.
+#[cfg(unix)]
 fn own(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        // Whoever owns what is made here now is the user of this process.
-        let user = tempfile::tempfile_in(folder)?.metadata()?.uid();
-        let metadata = fs::symlink_metadata(folder)?;
-        if !metadata.is_dir() || metadata.uid() != user {
-            let message = format!("{} belongs to somebody else", folder.display());
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-        }
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    match fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => owned(folder)?,
     }
+    // NB: nobody else can put another one in its place by now, for what is below them only its owner can rename.
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn own(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+/// Whether a folder is this user's, and was nobody else's to write to.
+#[cfg(unix)]
+fn owned(folder: &Path) -> io::Result<()> {
+    owned_by(folder, user())
+}
+
+#[cfg(not(unix))]
+fn owned(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(unix)]
+fn owned_by(folder: &Path, user: u32) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    // Not what a link leads to.
+    let found = folder.symlink_metadata()?;
+    let why = if found.is_symlink() {
+        "is a link, which is not followed"
+    } else if !found.is_dir() {
+        "is no folder"
+    } else if found.uid() != user {
+        "belongs to somebody else"
+    } else if found.mode() & 0o022 != 0 {
+        "could be written to by others, so that what is in it may be theirs"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{} {why}", folder.display())))
+}
+
+/// Of this process, as files go by it.
+#[cfg(unix)]
+fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 fn place(bytes: &[u8], hash: &[u8; 32], folder: &Path) -> io::Result<PathBuf> {
@@ -297,18 +362,67 @@ mod tests {
         expect_test::expect!["the built-in model could not be unpacked to …/file/cache (Not a directory (os error 20)) nor to …/file/other (Not a directory (os error 20)); free some space, or set CODESAGE_CACHE to a folder that can be written"].assert_eq(&why);
     }
 
+    /// Whatever lies where the spare folder is to be: what is somebody else's is not used, and nothing is put there.
     #[cfg(unix)]
     #[test]
-    fn the_spare_folder_is_closed_to_others() {
-        use std::os::unix::fs::PermissionsExt;
+    fn the_spare_folder_is_this_users_alone() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let open = |spare: &Path, mode| {
+            fs::create_dir(spare).unwrap();
+            fs::set_permissions(spare, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        type Plant<'a> = &'a dyn Fn(&Path, &Path);
+        let cases: [(Plant, Option<&str>); 7] = [
+            (&|_, _| {}, None),
+            (&|spare, _| open(spare, 0o700), None),
+            (&|spare, _| open(spare, 0o755), None),
+            (&|spare, _| open(spare, 0o777), Some("could be written to by others")),
+            (&|spare, _| open(spare, 0o720), Some("could be written to by others")),
+            (&|spare, theirs| symlink(theirs, spare).unwrap(), Some("is a link, which is not followed")),
+            (&|spare, _| fs::write(spare, "").unwrap(), Some("is no folder")),
+        ];
+        for (plant, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let (spare, theirs) = (folder.path().join("spare"), folder.path().join("theirs"));
+            let file = folder.path().join("file");
+            fs::write(&file, "").unwrap();
+            fs::create_dir(&theirs).unwrap();
+            plant(&spare, &theirs);
+            // In place of a folder that cannot be written, and as the only one that there is.
+            for cache in [&file, &spare] {
+                match (unpack_to(cache, &spare), expected) {
+                    (Ok(path), None) => {
+                        assert!(path.starts_with(&spare));
+                        assert_eq!(fs::metadata(&spare).unwrap().permissions().mode() & 0o777, 0o700);
+                    }
+                    (Err(error), Some(why)) => {
+                        assert!(error.to_string().contains(why), "{error}");
+                        assert!(!error.to_string().contains("nor to") || cache == &file, "{error}");
+                        assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
+                        assert!(!spare.is_dir() || fs::read_dir(&spare).unwrap().count() == 0);
+                    }
+                    (found, expected) => panic!("{found:?} for {expected:?}"),
+                }
+            }
+        }
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        let spare = folder.path().join("spare");
-        fs::create_dir(&spare).unwrap();
-        fs::set_permissions(&spare, fs::Permissions::from_mode(0o777)).unwrap();
-        unpack_to(&file, &spare).unwrap();
-        assert_eq!(fs::metadata(&spare).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(owned(folder.path()).is_ok());
+        let theirs = owned_by(folder.path(), user() + 1).unwrap_err();
+        assert!(theirs.to_string().ends_with("belongs to somebody else"), "{theirs}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn users_have_a_spare_folder_each() {
+        let name = format!("codesage-{}", user());
+        assert_eq!(fallback(), std::env::temp_dir().join(&name));
+        let folder = tempfile::tempdir().unwrap();
+        let (spare, other) = (folder.path().join(name), folder.path().join("codesage"));
+        assert!(foreign(&spare).is_none(), "it is made when it is needed");
+        for place in [&spare, &other] {
+            std::os::unix::fs::symlink(folder.path(), place).unwrap();
+        }
+        assert!(foreign(&spare).is_some() && foreign(&other).is_none());
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::engine::{EngineError, Event, Lane, Piece, Request, Stop, StopRule, Us
 use crate::prompt::Prompt;
 use crate::threads::lock;
 
-/// No answer takes longer; a machine that is that slow needs a smaller model.
-const LONGEST: Duration = Duration::from_secs(600);
+/// No answer takes longer from its first word on; a machine that is that slow needs a smaller model.
+pub const LONGEST: Duration = Duration::from_secs(600);
 /// After so long without a piece it is said again how far it is: a large model reads for a while, and one that makes
 /// way for completions waits. Half of what a person takes for stuck.
 const SILENCE: Duration = Duration::from_millis(100);

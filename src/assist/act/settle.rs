@@ -15,7 +15,7 @@ use crate::edit::repair::{self, Step, Surroundings, heading, unfence};
 use crate::edit::script::{self, EditScript};
 use crate::edit::{Action, Yield};
 use crate::syntax::Language;
-use crate::text::Document;
+use crate::text::{Document, unseen};
 
 impl Assistant {
     pub(super) fn settle(&self, job: &Job, plan: &Plan, written: &Written) -> Attempt {
@@ -140,7 +140,7 @@ fn prose(job: &Job, plan: &Plan, written: &Written) -> Attempt {
     let mut parser = Parser::new(Tier::Files, plan.markers.clone());
     parser.push(&plan.opening);
     parser.push(&written.text);
-    let mut text = parser.finish(written.stop).prose.trim().to_owned();
+    let mut text = unseen::shown(parser.finish(written.stop).prose.trim()).into_owned();
     if text.is_empty() {
         let refusal =
             Refusal::new(Guard::Empty, "The model wrote nothing. Ask again, or use a larger model.");

@@ -49,8 +49,13 @@ pub fn run(session: Session, file: Option<PathBuf>) -> Result<(), Failure> {
 
 /// What is written in one file.
 fn only(file: &Path) -> Result<Layers, Failure> {
+    let about = |why: &str| Failure::Message(format!("{}: cannot be read: {why}", file.display()));
+    let name = file.file_name().ok_or_else(|| about("it is not a file"))?;
+    // NB: where it stands, and not where a link leads to, says whose it is.
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let there = fs::canonicalize(folder).map(|folder| folder.join(name)).ok();
     let file =
-        fs::canonicalize(file).map_err(|error| Failure::Message(format!("{}: {error}", file.display())))?;
+        there.filter(|file| file.symlink_metadata().is_ok()).ok_or_else(|| about("there is no such file"))?;
     // What a workspace's file may not say is told of it by its name.
     let root = file.parent().filter(|_| file.file_name().is_some_and(|name| name == WORKSPACE_FILE));
     let mut layers = Layers::new(Some(file.clone()).filter(|_| root.is_none()));

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::colour::Colour;
+use crate::text::unseen::is_unseen;
 
 /// What a piece of a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +106,8 @@ impl<W: Write> Painter<W> {
                 (Style::Taken, false) => ("«", "»"),
             };
             text.push_str(before);
-            // What a model wrote may hold anything: no control character of it reaches the terminal.
-            text.extend(piece.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
+            // What a model wrote may hold anything: nothing of it commands the terminal, or ends the line.
+            text.extend(piece.chars().map(|c| if is_unseen(c) || c == '\n' { '\u{fffd}' } else { c }));
             text.push_str(after);
         }
     }
@@ -122,7 +123,7 @@ mod tests {
         let line = [
             Span::number(7),
             Span::new(Style::Plain, "let x".into()),
-            Span::new(Style::Ghost, " = \x1b1;".into()),
+            Span::new(Style::Ghost, " = \x1b\u{202e}1;".into()),
         ];
         painter.live(&line).unwrap();
         painter.line(&line[..2]).unwrap();
@@ -133,9 +134,9 @@ mod tests {
     fn escapes_are_for_terminals_that_want_them() {
         assert_eq!(painted(false, false), "    7 │ let x\n");
         let without_colour = painted(true, false);
-        assert!(without_colour.contains("let x‹ = \u{fffd}1;›"), "{without_colour:?}");
+        assert!(without_colour.contains("let x‹ = \u{fffd}\u{fffd}1;›"), "{without_colour:?}");
         assert!(!without_colour.contains("\x1b[2"), "{without_colour:?}");
         let with_colour = painted(true, true);
-        assert!(with_colour.contains("let x\x1b[2;3m = \u{fffd}1;\x1b[0m"), "{with_colour:?}");
+        assert!(with_colour.contains("let x\x1b[2;3m = \u{fffd}\u{fffd}1;\x1b[0m"), "{with_colour:?}");
     }
 }

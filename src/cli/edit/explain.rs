@@ -8,10 +8,10 @@ use super::place::Place;
 use super::progress::Ticker;
 use super::task::{self, Machine, Task, What};
 use crate::assist::act::{Options as Asked, Outcome, Progress};
-use crate::cli::colour::harmless;
 use crate::cli::interrupt::Interrupt;
 use crate::cli::{Failure, Session};
 use crate::edit::Action;
+use crate::text::unseen;
 
 const HELP: &str = "\
 Examples:
@@ -42,8 +42,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
 fn explain(session: Session, options: Options, machine: Machine) -> Result<(), Failure> {
     let output = session.output.try_clone()?;
     let is_terminal = output.is_terminal();
-    let mut stream =
-        Stream { output, is_terminal, waiting: String::new(), printed: String::new(), is_held: false };
+    let mut stream = Stream { output, waiting: String::new(), printed: String::new(), is_held: false };
     let task = Task {
         place: options.place,
         what: What::Action(Action::Explain),
@@ -78,7 +77,6 @@ fn explain(session: Session, options: Options, machine: Machine) -> Result<(), F
 /// beginning of a line, and all from a line on that could be a marker or the next question.
 struct Stream<W> {
     output: W,
-    is_terminal: bool,
     /// Not printed yet.
     waiting: String,
     printed: String,
@@ -119,12 +117,11 @@ impl<W: Write> Stream<W> {
         self.print(&(rest + "\n"))
     }
 
+    /// As the whole answer has it (`unseen`). Into a pipe too: a terminal may be at its end.
     fn print(&mut self, text: &str) -> std::io::Result<()> {
-        self.printed += text;
-        match self.is_terminal {
-            true => self.output.write_all(harmless(text).as_bytes())?,
-            false => self.output.write_all(text.as_bytes())?,
-        }
+        let text = unseen::shown(text);
+        self.printed += &text;
+        self.output.write_all(text.as_bytes())?;
         self.output.flush()
     }
 }

@@ -19,6 +19,8 @@ pub enum Cause {
     Repeated,
     /// The model was not sure of what came next.
     Unsure,
+    /// What came next cannot be seen (`text::unseen`).
+    Unseen,
 }
 
 /// Lines of a block that are shown.

@@ -968,6 +968,36 @@ fn generation_stops_when_it_should() {
     assert_eq!(shaper.finish(End::Whole).map(|shaped| shaped.text).as_deref(), Ok("foo();"));
 }
 
+/// A line that has one is not shown, nor what comes behind it.
+#[test]
+fn what_cannot_be_seen_is_not_suggested() {
+    let block = Mode::Block { indent: 4 };
+    for (mode, model, expected) in [
+        (Mode::Line, "let x = \"\u{1b}[2J\";", "drop.unseen"),
+        (Mode::Line, "\0", "drop.unseen"),
+        (Mode::Line, "\u{9b}", "drop.unseen"),
+        (Mode::Line, "if admin { // \u{202e}\u{2066}", "drop.unseen"),
+        (Mode::Line, "foo();\n\u{202e}", "foo();"),
+        (Mode::Line, "foo();\nbar();\n\u{7}", "foo();"),
+        (block, "foo();\n    bar();\n    baz(\"\u{2067}\");\n    last();", "foo();\n    bar();"),
+        (block, "foo();\r\n    bar();\r\n\u{8}", "foo();\n    bar();"),
+        // What belongs to words, and to lines.
+        (Mode::Line, "say(\"\u{200f}שלום\u{200e}\t\");", "say(\"\u{200f}שלום\u{200e}\t\");"),
+        (Mode::Line, "foo();\r\nbar();", "foo();"),
+    ] {
+        // By the pieces of a model, and in one.
+        for is_whole in [false, true] {
+            let (document, offset) = document("rust", "fn a() {\n    $0\n}\n");
+            let mut shaper = Shaper::new(document, offset, mode, Trigger::Invoked);
+            let written = if is_whole { vec![model] } else { pieces(model) };
+            written.into_iter().find(|piece| shaper.push(piece, -0.1) == Verdict::Stop);
+            let found =
+                shaper.finish(End::Whole).map_or_else(|reason| reason.to_string(), |shaped| shaped.text);
+            assert_eq!(found, expected, "{model:?}, {is_whole}");
+        }
+    }
+}
+
 #[test]
 fn typing_a_shown_text_shows_its_rest() {
     let text = "foo(1, [2]);";
@@ -991,7 +1021,7 @@ proptest! {
     fn always_one_line_replaced_and_nothing_lost(
         before in "[a(\\[{\"' \r\né]{0,24}",
         after in "[a)\\]};,\"'>` \r\né]{0,24}",
-        model in prop::collection::vec("[ab(){}\\[\\]<>\"'`;, \r\né]{0,9}", 0..8),
+        model in prop::collection::vec("[ab(){}\\[\\]<>\"'`;, \r\né\u{1b}\u{202e}]{0,9}", 0..8),
         language in prop::sample::select(vec!["rust", "python", "plaintext"]),
         indent in prop::option::of(0usize..5),
         is_invoked in any::<bool>(),
@@ -1007,6 +1037,7 @@ proptest! {
             prop_assert!(range.is_empty() || range.end == line_end(document.rope(), before.len()));
             prop_assert!(!added.trim().is_empty() && !text.ends_with('\n'));
             prop_assert!(confidence <= 0.0);
+            prop_assert!(!text.contains(|c| is_unseen(c) && c != '\r'), "{:?}", text);
             // Every closer that is covered stands in the text again, in its order.
             let covered = &source[range];
             let mut rest = text.chars();

@@ -1,5 +1,6 @@
 //! One place where settings are written: its keys as they stand there, and what is wrong with them.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::Value;
@@ -8,7 +9,7 @@ use super::Note;
 use super::read::{self, Entry, SyntaxError};
 use crate::config::field::{Paths, Wrong};
 use crate::config::key::{Key, explain_unknown};
-use crate::config::{Origin, Problem, Settings, trust};
+use crate::config::{Origin, Problem, Settings, together, trust};
 
 /// Problems of one place that are told; the rest is counted. A hostile file can hold very many.
 pub const TOLD: usize = 20;
@@ -49,15 +50,43 @@ impl Layer {
 
     /// `None` where there is no file and none was asked for.
     pub fn read(origin: Origin, path: &Path, asked_for: bool) -> Option<Self> {
-        match read::settings_file(path) {
-            Ok(text) => Some(Self::parse(origin, &text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked_for => None,
-            Err(error) => {
-                let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
-                layer.complain(format!("cannot be read: {error}"));
-                Some(layer)
-            }
-        }
+        let fence = if let Origin::Workspace(path) = &origin { path.parent() } else { None };
+        let why = match read::settings_file(path, fence) {
+            Ok(text) => return Some(Self::parse(origin, &text)),
+            Err(error) if error.kind() == ErrorKind::NotFound && !asked_for => return None,
+            Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let mut layer = Self { origin, entries: Vec::new(), problems: Vec::new() };
+        layer.complain(format!("cannot be read: {why}"));
+        Some(layer)
+    }
+
+    /// Why nothing of a file could be read; none where something was.
+    pub fn unreadable(&self) -> Option<&Problem> {
+        let is_whole = |problem: &&Problem| problem.line.is_none() && problem.key.is_none();
+        self.problems.iter().find(is_whole).filter(|_| self.entries.is_empty())
+    }
+
+    /// What the settings say together that none of them says alone, where it is written here. `told` is what is wrong
+    /// with single ones.
+    pub fn clashes(&self, settings: &Settings, told: &[Problem]) -> Vec<Problem> {
+        let is_of = |problem: &Problem, key: &str| {
+            problem.origin == self.origin && problem.key.as_deref() == Some(key)
+        };
+        let is_told = |key: &str| told.iter().any(|problem| is_of(problem, key));
+        let clashes = together::clashes(settings).into_iter().filter(|clash| !is_told(clash.about));
+        let problems = clashes.filter_map(|clash| {
+            let written = self.entries.iter().rfind(|entry| entry.key == clash.at)?;
+            Some(Problem {
+                origin: self.origin.clone(),
+                line: written.at.as_ref().map(|at| at.line),
+                at: written.at.as_ref().map(|at| at.value.clone()),
+                key: Some(clash.at.to_owned()),
+                message: clash.message,
+            })
+        });
+        problems.collect()
     }
 
     /// Sets what is written here. What may not be said here is `own_file`'s to say.

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::field::is_inside;
 use crate::config::key::Key;
 
 /// Far above any settings file: a workspace may hold anything under that name.
@@ -43,18 +44,38 @@ pub struct SyntaxError {
     pub message: String,
 }
 
-/// The text of a settings file.
-pub fn settings_file(path: &Path) -> io::Result<String> {
+/// The text of a settings file. `fence`: the workspace that it came with, which a link must not lead out of: what is
+/// elsewhere on this machine is none of a project's business, and its words could come back in messages.
+pub fn settings_file(path: &Path, fence: Option<&Path>) -> io::Result<String> {
+    let leads_out = |root: &Path| !is_inside(root, path);
+    if path.symlink_metadata()?.is_symlink() && fence.is_some_and(leads_out) {
+        return Err(io::Error::other(
+            "it is a link that leads out of the workspace, or nowhere; put the file itself there",
+        ));
+    }
     // Before opening: that alone can block on a pipe.
     if !path.metadata()?.is_file() {
-        return Err(io::Error::other("not a file"));
+        return Err(io::Error::other("it is not a file"));
     }
-    let mut text = String::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("larger than 1 MiB"));
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other("it is larger than 1 MiB"));
     }
-    Ok(text)
+    text(bytes)
+}
+
+/// The bytes of a file as text; a byte order mark stays, for places in it count.
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    // Some editors of Windows write two bytes a letter, mostly with a mark before them; TOML has no U+0000.
+    if matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..]) {
+        return Err(io::Error::other("it is saved as UTF-16; save it as UTF-8"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let sound = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = sound.iter().filter(|byte| **byte == b'\n').count() + 1;
+        io::Error::other(format!("line {line} is no text in UTF-8; save the file as UTF-8"))
+    })
 }
 
 /// The keys of a TOML text, and its errors. What stands round an error is still read.

@@ -320,6 +320,97 @@ fn what_cannot_be_read_is_said_once() {
     assert_eq!(layers.resolve().1.len(), 2);
 }
 
+/// What lies where a settings file is to be: read, or said what is wrong with it, and what a project's link leads to
+/// elsewhere is not looked into.
+#[cfg(unix)]
+#[test]
+fn what_is_no_settings_file_is_said() {
+    use std::os::unix::fs::symlink;
+    const TEXT: &str = "completion.maxTokens = 7\n";
+    let wide = |little: bool, mark: bool| -> Vec<u8> {
+        let units = mark.then_some(0xfeff).into_iter().chain(TEXT.encode_utf16());
+        units.flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+    };
+    let write = |path: &Path, bytes: &[u8]| fs::write(path, bytes).unwrap();
+    let pipe =
+        |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let (out, utf16, utf8) = (
+        "it is a link that leads out of the workspace",
+        "it is saved as UTF-16; save it as UTF-8",
+        "save the file as UTF-8",
+    );
+    // What is planted, beside a folder `theirs`; what is said of it in a workspace, and as the person's own.
+    type Plant<'a> = &'a dyn Fn(&Path, &Path);
+    let cases: [(&str, Plant, Option<&str>, Option<&str>); 14] = [
+        ("a file", &|path, _| write(path, TEXT.as_bytes()), None, None),
+        ("a mark", &|path, _| write(path, format!("\u{feff}{TEXT}").as_bytes()), None, None),
+        (
+            "a link out",
+            &|path, theirs| symlink(theirs.join("secret"), path).unwrap(),
+            Some(out),
+            Some("unknown key"),
+        ),
+        ("a link up", &|path, _| symlink("../theirs/fine", path).unwrap(), Some(out), None),
+        (
+            "a link to nothing",
+            &|path, _| symlink("nothing", path).unwrap(),
+            Some(out),
+            Some("there is no such file"),
+        ),
+        ("a circle", &|path, _| symlink("codesage.toml", path).unwrap(), Some(out), Some("cannot be read")),
+        ("a link within", &|path, _| symlink("other.toml", path).unwrap(), None, None),
+        (
+            "a folder",
+            &|path, _| fs::create_dir(path).unwrap(),
+            Some("it is not a file"),
+            Some("it is not a file"),
+        ),
+        ("a pipe", &|path, _| pipe(path), Some("it is not a file"), Some("it is not a file")),
+        ("a device", &|path, _| symlink("/dev/zero", path).unwrap(), Some(out), Some("it is not a file")),
+        ("UTF-16", &|path, _| write(path, &wide(true, true)), Some(utf16), Some(utf16)),
+        ("UTF-16, the other way", &|path, _| write(path, &wide(false, true)), Some(utf16), Some(utf16)),
+        ("UTF-16 without a mark", &|path, _| write(path, &wide(true, false)), Some(utf16), Some(utf16)),
+        (
+            "Latin-1",
+            &|path, _| write(path, b"# a\n# caf\xe9\n"),
+            Some("line 2 is no text in UTF-8"),
+            Some(utf8),
+        ),
+    ];
+    for (what, plant, in_workspace, as_own) in cases {
+        for (is_own, expected) in [(false, in_workspace), (true, as_own)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (root, theirs) = (folder.path().join("root"), folder.path().join("theirs"));
+            fs::create_dir(&root).unwrap();
+            fs::create_dir(&theirs).unwrap();
+            fs::write(root.join("other.toml"), TEXT).unwrap();
+            fs::write(theirs.join("fine"), TEXT).unwrap();
+            fs::write(theirs.join("secret"), "sesame = 1\n").unwrap();
+            let file = root.join(WORKSPACE_FILE);
+            plant(&file, &theirs);
+            let mut layers = Layers::new(Some(if is_own { file } else { root.join("none.toml") }));
+            if is_own {
+                layers.read_user();
+            } else {
+                layers.read_workspace(&root);
+            }
+            let (settings, problems) = layers.resolve();
+            let told: Vec<String> = problems.iter().map(Problem::to_string).collect();
+            match expected {
+                None => {
+                    assert_eq!((settings.completion.max_tokens, &*told), (7, &[][..]), "{what}, {is_own}")
+                }
+                Some(said) => {
+                    assert!(told.len() == 1 && told[0].contains(said), "{what}, {is_own}: {told:?}");
+                    assert!(is_own || !told[0].contains("sesame"), "{told:?}");
+                    let is_whole = layers.unreadable().is_some();
+                    assert_eq!(is_whole, is_own && said != "unknown key", "{what}");
+                }
+            }
+        }
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_panics(text in r#"\u{feff}?(\[?(model|log|completion)\]?|[.=\[\]{}",'\n#]|[a-zA-Z]{0,5}|[0-9-]{1,22}|\PC)*"#) {
@@ -348,6 +439,7 @@ fn what_is_wrong_is_in_its_place() {
         ("model.«path» = '../x.gguf'\n", 1),
         ("[completion]\nmaxTokens «=» = 3\n", 0),
         ("completion.maxTokens = 3\n", 0),
+        ("[remote]\n«enabled» = true\n", 1),
     ];
     let layers = Layers::new(Some("/own/config.toml".into()));
     for (marked, expected) in cases {
@@ -367,6 +459,62 @@ fn what_is_wrong_is_in_its_place() {
     // Only a settings file is one, and the person's own may say more.
     assert_eq!(layers.check(Path::new("/somewhere/Cargo.toml"), "[package]\n"), None);
     assert_eq!(layers.check(Path::new("/own/config.toml"), "log.level = 'warn'\n"), Some(vec![]));
+}
+
+/// Keys that are right by themselves, and together come to nothing: told where one of them stands, once.
+#[test]
+fn what_keys_say_together_is_told_in_its_place() {
+    let own = Path::new("/own/config.toml");
+    let layers = Layers::new(Some(own.to_path_buf()));
+    for (text, expected) in [
+        (
+            "[remote]\nenabled = true\n",
+            &["2 remote.enabled `true`: it is switched on, and `remote.url` names no server"][..],
+        ),
+        (
+            "remote.url = 'none'\nremote.enabled = true\n",
+            &["2 remote.enabled `true`: it is switched on, and"],
+        ),
+        (
+            "[remote]\nurl = 'http://8.8.8.8/v1'\nenabled = true\n",
+            &["2 remote.url `'http://8.8.8.8/v1'`: 8.8.8.8 is on the internet"],
+        ),
+        // Its consequence is not told beside it.
+        ("[remote]\nurl = 'gpu'\nenabled = true\n", &["2 remote.url `'gpu'`: relative URL without a base"]),
+        (
+            "remote = { enabled = true, url = 'http://gpu', apiKeyEnv = 'sk-1' }\n",
+            &["1 remote.apiKeyEnv `'sk-1'`: `remote.apiKeyEnv` takes"],
+        ),
+        ("remote = { enabled = false, url = 'http://8.8.8.8' }\n", &[]),
+        ("remote = { enabled = true, url = 'http://8.8.8.8', allowHttp = true }\n", &[]),
+    ] {
+        let problems = layers.check(own, text).expect("a settings file");
+        let told = problems.iter().map(|problem| {
+            let (line, at) = (problem.line.expect("a line"), problem.at.clone().expect("a place"));
+            format!(
+                "{line} {} `{}`: {}",
+                problem.key.as_deref().unwrap_or_default(),
+                &text[at],
+                problem.message
+            )
+        });
+        let told: Vec<String> = told.collect();
+        assert_eq!(told.len(), expected.len(), "{text}: {told:?}");
+        assert!(
+            told.iter().zip(expected).all(|(told, expected)| told.starts_with(expected)),
+            "{text}: {told:?}"
+        );
+        // And where the file is read.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.toml");
+        fs::write(&file, text).unwrap();
+        let mut layers = Layers::new(Some(file));
+        layers.read_user();
+        // A project's words about it change nothing of that.
+        fs::write(folder.path().join(WORKSPACE_FILE), "remote.url = 'http://10.0.0.7'\n").unwrap();
+        layers.read_workspace(folder.path());
+        assert_eq!(layers.resolve().1.len(), expected.len() + 1, "{text}");
+    }
 }
 
 #[test]

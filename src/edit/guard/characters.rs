@@ -6,10 +6,11 @@
 
 use crate::edit::guard::case::Case;
 use crate::edit::guard::{Guard, Verdict};
+use crate::text::unseen;
 
 pub fn check(case: &Case) -> Verdict {
     let count = |text: &str, c| text.matches(c).count();
-    let is_new = |c| is_unseen(c) && count(&case.new.text, c) > count(&case.old.text, c);
+    let is_new = |c| is_refused(c) && count(&case.new.text, c) > count(&case.old.text, c);
     let Some((at, c)) = case.new.region_text().char_indices().find(|(_, c)| is_new(*c)) else {
         return Verdict::Apply;
     };
@@ -21,8 +22,8 @@ pub fn check(case: &Case) -> Verdict {
     Verdict::Refuse(Guard::Malformed, sentence)
 }
 
-fn is_unseen(c: char) -> bool {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+/// A form feed parts the pages of old sources, and a carriage return ends lines.
+fn is_refused(c: char) -> bool {
     let is_nothing = matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | char::REPLACEMENT_CHARACTER);
-    turns || is_nothing || c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{c}')
+    is_nothing || unseen::is_unseen(c) && !matches!(c, '\r' | '\u{c}')
 }

@@ -528,7 +528,10 @@ fn a_comment_stays_with_its_code() {
 
 #[test]
 fn what_cannot_be_seen_is_not_added() {
-    for unseen in ['\0', '\u{1b}', '\u{85}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{fffd}'] {
+    let turns = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+    let controls = ['\0', '\u{7}', '\u{8}', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9b}', '\u{9f}'];
+    let nothing = ['\u{200b}', '\u{2060}', '\u{feff}', '\u{fffd}'];
+    for unseen in turns.chain(controls).chain(nothing) {
         let old = format!("|x = 'a'|\ny = '{unseen}'\n");
         let found = verdict("python", Action::Edit, "", &old, &format!("x = 'a{unseen}'"));
         assert_eq!(said(&found), "malformed", "{unseen:?}");

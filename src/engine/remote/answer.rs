@@ -3,6 +3,7 @@
 //! Fields that are not known are no matter, and those that are missing neither: what counts is text, an end, a count and
 //! an error.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::trouble::error_of;
@@ -74,6 +75,17 @@ pub fn read(data: &str) -> Option<Heard> {
         }
     }
     Some(heard)
+}
+
+/// Whether the data of an event is only its beginning: whoever sent it was stopped in the midst of it.
+pub fn is_beginning(data: &str) -> bool {
+    const LAST: &str = "[DONE]";
+    let data = data.trim();
+    let is_of_last = LAST.starts_with(data) && data != LAST;
+    let lacks_more = |data: &str| serde_json::from_str::<IgnoredAny>(data).is_err_and(|error| error.is_eof());
+    // A number that ends with `-`, `.` or `e` is wrong to the parser, and not unfinished.
+    let is_of_object = || data.starts_with('{') && (lacks_more(data) || lacks_more(&format!("{data}0")));
+    !data.is_empty() && (is_of_last || is_of_object())
 }
 
 /// What several tokens have together; `None` where nothing is said of them.
@@ -171,6 +183,21 @@ mod tests {
             (r#"{"error":{"code":7}}"#, "it does not say which"),
         ] {
             assert_eq!(read(data).unwrap().error.as_deref(), Some(said), "{data}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_an_event_is_none() {
+        let whole = r#"{"choices":[{"delta":{"content":"é"}}],"n":-1.5e3,"b":true}"#;
+        let last = "[DONE]";
+        for event in [whole, last] {
+            assert!(!is_beginning(event) && !is_beginning(&format!(" {event} ")), "{event}");
+            for (end, _) in event.char_indices().skip(1) {
+                assert!(is_beginning(&event[..end]), "{}", &event[..end]);
+            }
+        }
+        for other in ["", " ", "hello", "{]", "{\"a\":}", "<html>", "[DONE] more", "[1", "\"text"] {
+            assert!(!is_beginning(other), "{other}");
         }
     }
 

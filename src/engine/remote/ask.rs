@@ -12,7 +12,7 @@ use super::line::{Call, Said};
 use super::question::{Question, Unfit};
 use super::server::Server;
 use super::sse::{Broken, Events};
-use super::trouble::{About, Head, Kind, Trouble, message};
+use super::trouble::{About, Came, Head, Kind, Trouble, message};
 use super::writing::Writing;
 use crate::engine::{Request, Stop};
 use crate::prompt::Prompt;
@@ -141,11 +141,20 @@ async fn hear(
                 (data, broken)
             }
             Ok(Said::End) => {
-                let last = events.finish().map_err(|broken| sentence(broken, about))?;
+                let last = match events.finish() {
+                    // What ends in the midst of an event was cut there, and is no nonsense.
+                    Ok(Some(data)) if answer::is_beginning(&data) => Err(Broken::Cut),
+                    last => last,
+                };
+                let last = match last {
+                    Err(Broken::Cut) if end != End::NotYet => None,
+                    Err(Broken::Cut) => return Err(about.cut(writing.came())),
+                    last => last.map_err(|broken| sentence(broken, about))?,
+                };
                 end = take(last, end, writing, about, &mut has_heard)?;
                 return match end {
                     End::Said(stop) | End::Over(stop) => Ok(writing.finish(stop)),
-                    End::NotYet if has_heard || size == 0 => Err(about.cut()),
+                    End::NotYet if has_heard || size == 0 => Err(about.cut(writing.came())),
                     End::NotYet => Err(about.nonsense("answers with something else than events")),
                 };
             }
@@ -155,10 +164,10 @@ async fn hear(
             }
             Ok(Said::Failed(error)) if writing.has_begun() => {
                 tracing::debug!("the connection to {} ended: {error}", server.address.host());
-                return Err(about.cut());
+                return Err(about.cut(writing.came()));
             }
             Ok(Said::Failed(error)) => return Err(about.connection(&error)),
-            Ok(Said::Head(_)) => return Err(about.cut()),
+            Ok(Said::Head(_)) => return Err(about.cut(writing.came())),
             Err(_) if writing.is_out_of_time() => return Ok(Stop::Limit),
             Err(_) => return Err(about.silent(within)),
         };
@@ -242,7 +251,7 @@ async fn hear_whole(
 ) -> Result<Stop, Trouble> {
     let within = server.patience.first(writing.request.lane);
     let body = timeout(within, server.rest(&mut call, Vec::new())).await.map_err(|_| about.silent(within))?;
-    let body = body.ok_or_else(|| about.cut())?;
+    let body = body.ok_or_else(|| about.cut(Came::default()))?;
     let heard = std::str::from_utf8(&body).ok().and_then(answer::read);
     let heard = heard.ok_or_else(|| about.nonsense("answers with no JSON"))?;
     if heard.ending.is_none() && heard.text.is_empty() && heard.error.is_none() {
@@ -269,6 +278,7 @@ fn sentence(broken: Broken, about: &About<'_>) -> Trouble {
     match broken {
         Broken::TooLong => about.too_long(),
         Broken::NotText => about.nonsense("sends what is no text"),
+        Broken::Cut => about.cut(Came::default()),
     }
 }
 

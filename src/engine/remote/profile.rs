@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::models::catalog::{self, Family, Layout};
+use crate::text::unseen::is_unseen;
 
 /// Tokens of a question with its answer, where a server does not say: what the smallest of today's hosted models have.
 const CONTEXT: u32 = 8192;
@@ -66,7 +67,8 @@ impl Profile {
     pub fn new(list: &Value, wanted: Option<&str>) -> Result<Self, String> {
         let models: Vec<&Value> =
             list["data"].as_array().ok_or("does not list its models")?.iter().take(MODELS).collect();
-        let id = |model: &Value| model["id"].as_str().map(str::to_owned);
+        // It is shown wherever the model is named.
+        let id = |model: &Value| model["id"].as_str().filter(|id| !id.contains(is_unseen)).map(str::to_owned);
         let found = match wanted {
             Some(wanted) => models.iter().find(|model| model["id"] == wanted).copied(),
             None => models.first().copied(),
@@ -208,6 +210,10 @@ mod tests {
         check(list("x", &[]), None, Err("has no model; load one there, or name one in `remote.model`"));
         check(json!({}), None, Err("does not list its models"));
         check(json!({ "data": [7] }), None, Err("lists a model without a name"));
+        for name in ["\u{1b}[2Jq", "q\u{202e}wen", "q\r\nwen"] {
+            check(list("vllm", &[name]), None, Err("lists a model without a name"));
+            check(list("vllm", &[name, "b"]), Some("c"), Err("has no model `c`; it has b, …"));
+        }
     }
 
     #[test]

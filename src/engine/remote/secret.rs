@@ -5,8 +5,11 @@
 //! libraries bring D-Bus and an asynchronous runtime of their own, for one text that a small program prints.
 //! The key is in a header and in no message, log or statistic; what a server says is searched for it too.
 
+use std::env::consts::EXE_SUFFIX;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -70,17 +73,8 @@ impl Source {
         match self {
             Source::None => Ok(None),
             Source::Environment(name) => {
-                // Somebody may have written the key itself there.
-                if !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
-                    return Err("`remote.apiKeyEnv` takes the name of an environment variable: letters, digits and `_`; \
-                                what is written there is not shown, for it may be the key"
-                        .to_owned());
-                }
-                let value = std::env::var(name).map_err(|_| {
-                    format!("`remote.apiKeyEnv` names the environment variable {name}, which is not set where codesage runs")
-                })?;
-                let secret = Secret::new(&value);
-                secret.map(Some).map_err(|why| format!("the environment variable {name} {why}"))
+                self.is_sound()?;
+                of_variable(name, std::env::var_os(name)).map(Some)
             }
             Source::Command(words) => {
                 let said = run(words, within).map_err(|why| format!("`remote.apiKeyCommand`: {why}"))?;
@@ -90,6 +84,37 @@ impl Source {
                     .map_err(|why| format!("`remote.apiKeyCommand`: the first line that it prints {why}"))
             }
         }
+    }
+
+    /// Whether it can be meant. Somebody may have written the key itself where the name of its variable belongs: then it
+    /// is shown to nobody.
+    pub fn is_sound(&self) -> Result<(), String> {
+        match self {
+            Source::Environment(name) if !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) => {
+                Err("`remote.apiKeyEnv` takes the name of an environment variable: letters, digits and `_`; what is \
+                     written there is not shown, for it may be the key"
+                    .to_owned())
+            }
+            Source::None | Source::Environment(_) | Source::Command(_) => Ok(()),
+        }
+    }
+
+    /// What is wrong with it as far as that is seen without running anything; `path` are the folders of `PATH`.
+    pub fn fault(&self, variable: &dyn Fn(&str) -> Option<OsString>, path: &[PathBuf]) -> Option<String> {
+        self.is_sound().err().or_else(|| match self {
+            Source::None => None,
+            Source::Environment(name) => of_variable(name, variable(name)).err(),
+            Source::Command(words) => {
+                let program = Path::new(words.first()?);
+                let is_named = program.components().count() == 1;
+                let names = [program.to_path_buf(), format!("{}{EXE_SUFFIX}", program.display()).into()];
+                let is_there = |folder: &PathBuf| names.iter().any(|name| folder.join(name).is_file());
+                let is_found = if is_named { path.iter().any(is_there) } else { program.is_file() };
+                // Not told which: somebody may have written the key itself there, too.
+                let missing = || "`remote.apiKeyCommand` names a program that is not there".to_owned();
+                (!is_found).then(missing)
+            }
+        })
     }
 
     /// What to do where a server wants a key, or another one.
@@ -102,6 +127,16 @@ impl Source {
     }
 }
 
+/// The key that a variable of this name and value holds.
+fn of_variable(name: &str, value: Option<OsString>) -> Result<Secret, String> {
+    let value = value.ok_or_else(|| {
+        format!(
+            "`remote.apiKeyEnv` names the environment variable {name}, which is not set where codesage runs"
+        )
+    })?;
+    Secret::new(&value.to_string_lossy()).map_err(|why| format!("the environment variable {name} {why}"))
+}
+
 /// What a command prints. The phrase of an error holds nothing of that.
 fn run(words: &[String], within: Duration) -> Result<String, String> {
     let (program, arguments) = words.split_first().ok_or("it names no program")?;
@@ -111,7 +146,8 @@ fn run(words: &[String], within: Duration) -> Result<String, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| format!("{program} cannot be started: {error}"))?;
+        // NB: not told which, for what is no program may be the key.
+        .map_err(|error| format!("the program that it names cannot be started: {error}"))?;
     let output = child.stdout.take().ok_or("it has no output")?;
     let (sender, said) = channel();
     thread::spawn(move || {
@@ -167,6 +203,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_seen_without_running_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("keys");
+        std::fs::write(&program, "").unwrap();
+        let path = [folder.path().to_path_buf()];
+        let variable = |name: &str| match name {
+            "KEY" => Some("sk-1".into()),
+            "EMPTY" => Some(" ".into()),
+            _ => None,
+        };
+        let command = |program: &str| Source::Command(vec![program.into(), "get".into()]);
+        for (source, said) in [
+            (Source::None, None),
+            (Source::Environment("KEY".into()), None),
+            (Source::Environment("EMPTY".into()), Some("EMPTY is empty")),
+            (Source::Environment("NONE".into()), Some("NONE, which is not set")),
+            (Source::Environment("sk-pasted".into()), Some("takes the name of an environment variable")),
+            (command("keys"), None),
+            (command(program.to_str().unwrap()), None),
+            (command("sk-pasted"), Some("a program that is not there")),
+            (command("/nonexistent/keys"), Some("a program that is not there")),
+        ] {
+            let found = source.fault(&variable, &path);
+            let is_said = match (&found, said) {
+                (Some(found), Some(said)) => found.contains(said) && !found.contains("pasted"),
+                (found, said) => found.is_none() && said.is_none(),
+            };
+            assert!(is_said, "{source:?}: {found:?}");
+        }
+    }
+
+    #[test]
     #[cfg(unix)]
     fn a_command_prints_the_key() {
         let check = |script: &str, expected: Result<&str, &str>| {
@@ -187,7 +255,8 @@ mod tests {
         check("printf '\\377\\376'", Err("is no text"));
         check("echo two words", Err("characters that no key has"));
         let none = Source::Command(vec!["/nonexistent/program".into()]).read(PATIENT);
-        assert!(none.unwrap_err().contains("cannot be started"));
+        let none = none.unwrap_err();
+        assert!(none.contains("cannot be started") && !none.contains("nonexistent"), "{none}");
         assert!(Source::Command(Vec::new()).read(PATIENT).unwrap_err().contains("names no program"));
         // One that never ends is ended.
         let endless = ["sh", "-c", "exec sleep 1000"].map(str::to_owned).to_vec();

@@ -15,7 +15,7 @@ use super::profile::{Profile, Program};
 use super::question::{Path, Quirks};
 use super::secret::{Secret, Source};
 use super::stats::{RemoteStats, Waits};
-use super::trouble::{About, Head, Kind, Trouble};
+use super::trouble::{About, Came, Head, Kind, Trouble};
 use super::{Options, Patience};
 use crate::engine::Lane;
 use crate::threads::lock;
@@ -196,7 +196,7 @@ impl Server {
         if head.status != 200 {
             return Err(about.status(&head, &text(&body.unwrap_or_default())));
         }
-        let body = body.ok_or_else(|| about.cut())?;
+        let body = body.ok_or_else(|| about.cut(Came::default()))?;
         let body = text(&body);
         serde_json::from_str(&body).map_err(|_| {
             if body.trim_start().starts_with('<') {
@@ -212,7 +212,7 @@ impl Server {
         match tokio::time::timeout(within, call.next()).await {
             Ok(Said::Head(head)) => Ok(head),
             Ok(Said::Failed(error)) => Err(about.connection(&error)),
-            Ok(Said::Bytes(_) | Said::End) => Err(about.cut()),
+            Ok(Said::Bytes(_) | Said::End) => Err(about.cut(Came::default())),
             Err(_) => Err(about.silent(within)),
         }
     }

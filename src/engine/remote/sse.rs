@@ -11,6 +11,8 @@ const LONGEST: usize = 1 << 20;
 pub enum Broken {
     TooLong,
     NotText,
+    /// It ends in the midst of a character.
+    Cut,
 }
 
 /// A stream of events, cut anywhere.
@@ -43,6 +45,9 @@ impl Events {
 
     /// The data of an event at whose end the stream ended without the empty line.
     pub fn finish(&mut self) -> Result<Option<String>, Broken> {
+        if std::str::from_utf8(&self.line).is_err_and(|error| error.error_len().is_none()) {
+            return Err(Broken::Cut);
+        }
         let complete = self.end_line()?;
         Ok(complete.or_else(|| self.data.take()))
     }
@@ -129,5 +134,17 @@ mod tests {
 
         let broken = Events::default().push(b"data: a\n\ndata: \xff\n", &mut found);
         assert_eq!((broken, found), (Err(Broken::NotText), vec!["a".to_owned()]));
+
+        // At the end the rest of a character may be missing; before a line end nothing more of it comes.
+        for (text, end) in [
+            (&b"data: \xc3"[..], Err(Broken::Cut)),
+            (b"data: \xf0\x9f\xa6", Err(Broken::Cut)),
+            (b"data: \xff", Err(Broken::NotText)),
+        ] {
+            let mut events = Events::default();
+            assert_eq!(events.push(text, &mut Vec::new()), Ok(()));
+            assert_eq!(events.finish(), end, "{text:?}");
+        }
+        assert_eq!(Events::default().push(b"data: \xc3\n", &mut Vec::new()), Err(Broken::NotText));
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::address::{Address, in_the_clear};
 use super::secret::{Secret, Source};
+use crate::text::unseen::is_unseen;
 
 /// Characters of a server's own words that are shown.
 const SHOWN: usize = 200;
@@ -38,6 +39,15 @@ pub struct About<'a> {
     pub source: &'a Source,
     pub secret: Option<&'a Secret>,
     pub model: &'a str,
+}
+
+/// What there was of an answer when it broke off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Came {
+    /// Of its text.
+    pub bytes: usize,
+    /// As the server counts them, or its pieces.
+    pub tokens: u32,
 }
 
 /// The head of an answer that is not the one that was wanted.
@@ -138,8 +148,19 @@ impl About<'_> {
         Trouble::passing(format!("{} said nothing for {} s", self.address.host(), within.as_secs_f32()))
     }
 
-    pub fn cut(&self) -> Trouble {
-        Trouble::passing(format!("{} ended the connection before its answer was whole", self.address.host()))
+    pub fn cut(&self, came: Came) -> Trouble {
+        let counted = |count: usize, what: &str| {
+            if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+        };
+        let host = self.address.host();
+        Trouble::passing(match came {
+            Came { bytes: 0, .. } => format!("{host} ended the connection before its answer was whole"),
+            Came { bytes, tokens } => format!(
+                "{host} ended the connection in the midst of its answer, of which {} ({}) had come",
+                counted(bytes, "byte"),
+                counted(tokens as usize, "token")
+            ),
+        })
     }
 
     pub fn too_long(&self) -> Trouble {
@@ -190,7 +211,7 @@ impl About<'_> {
     /// One line for a person: nothing of it can be the key, or move their terminal's cursor.
     fn clean(&self, text: &str) -> String {
         let hidden = self.secret.map_or_else(|| text.to_owned(), |secret| secret.hide(text));
-        let plain: String = hidden.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let plain: String = hidden.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
         let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut shown: String = line.chars().take(SHOWN).collect();
         if shown.len() < line.len() {
@@ -303,9 +324,9 @@ mod tests {
         check(
             503,
             None,
-            "\u{1b}[31mno\u{7} model\r\n",
+            "\u{1b}[31mno\u{7} mod\u{202e}el\r\n",
             asked,
-            "10.0.0.7:8000 cannot answer now (503): [31mno model",
+            "10.0.0.7:8000 cannot answer now (503): [31mno mod el",
         );
         check(
             302,

@@ -7,6 +7,7 @@ use super::Patience;
 use super::answer::Counted;
 use super::opening::Beginning;
 use super::question::Opening;
+use super::trouble::Came;
 use crate::engine::chat::thoughts::Thoughts;
 use crate::engine::{AnsweredBy, Event, Piece, Request, Stop, Usage};
 use crate::prompt::Prompt;
@@ -21,6 +22,8 @@ pub struct Writing {
     name: String,
     asked: Instant,
     first: Option<Instant>,
+    /// Bytes of text that the server has sent.
+    sent: usize,
     beginning: Beginning,
     /// None where the model may not open its answer with thoughts.
     thoughts: Option<Thoughts>,
@@ -37,6 +40,7 @@ impl Writing {
             name: String::new(),
             asked: Instant::now(),
             first: None,
+            sent: 0,
             beginning: Beginning::new(Opening::None),
             thoughts: None,
             is_stopped: false,
@@ -48,7 +52,7 @@ impl Writing {
         self.name = name;
         self.beginning = Beginning::new(opening);
         self.thoughts = matches!(self.request.prompt, Prompt::Instruct(_)).then(Thoughts::default);
-        self.usage = Usage::default();
+        (self.usage, self.sent) = (Usage::default(), 0);
     }
 
     /// Passes text on. A stop: nothing more is wanted.
@@ -60,6 +64,7 @@ impl Writing {
             return Some(self.stopped(Stop::Limit));
         }
         self.usage.generated_tokens += 1;
+        self.sent += text.len();
         let answer = match &mut self.thoughts {
             Some(thoughts) => thoughts.push(text),
             None => text.to_owned(),
@@ -88,6 +93,11 @@ impl Writing {
     /// Whether any text was passed on.
     pub fn has_begun(&self) -> bool {
         self.first.is_some()
+    }
+
+    /// What there is of the answer by now.
+    pub fn came(&self) -> Came {
+        Came { bytes: self.sent, tokens: self.usage.generated_tokens }
     }
 
     /// From the question to the first text, or until now.

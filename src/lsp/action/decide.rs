@@ -113,7 +113,8 @@ fn of(id: &str, what: &str, proposal: &Proposal, outcome: Result<String, NotAppl
 }
 
 fn told(session: &Session, reply: Reply) -> Value {
-    tell::refusal(session, &reply);
+    let now = lock(&session.failures).mark();
+    tell::refusal(session, &reply, now);
     reply.to_json()
 }
 

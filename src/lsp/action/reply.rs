@@ -11,6 +11,7 @@ use crate::edit::guard::Refusal;
 use crate::engine::Usage;
 use crate::lsp::action::apply::{Cause, NOTHING_CHANGED, NotApplied};
 use crate::lsp::action::workspace_edit::{self, Change};
+use crate::text::unseen;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,7 +84,8 @@ impl Reply {
             Cause::Editor => (Kind::Refused, None),
             Cause::Cancelled => (Kind::Cancelled, None),
         };
-        Self { guard, message: Some(why.sentence), ..Self::new(id, outcome) }
+        // It may quote what the model wrote.
+        Self { guard, message: Some(unseen::shown(&why.sentence).into_owned()), ..Self::new(id, outcome) }
     }
 
     pub fn cancelled(id: &str) -> Self {

@@ -20,6 +20,7 @@ use crate::lsp::action::{asked, deliver};
 use crate::lsp::ext::StreamKind;
 use crate::lsp::progress::{Begin, Progress};
 use crate::lsp::session::Session;
+use crate::threads::lock;
 
 /// `codesage.run`: the action is an argument, or the word that stands for the whole.
 pub async fn named(
@@ -44,13 +45,13 @@ pub async fn run(
     arguments: Arguments,
     token: Option<NumberOrString>,
 ) -> Value {
-    let id = session.assistant.new_action_id();
+    let (id, since) = (session.assistant.new_action_id(), lock(&session.failures).mark());
     let name = arguments.name.clone().or_else(|| arguments.word.clone());
     let reply = match asked::job(session, action, arguments) {
         Ok(job) => perform(session, &id, job, name, token).await,
         Err(refusal) => Reply::refused(&id, refusal),
     };
-    tell::refusal(session, &reply);
+    tell::refusal(session, &reply, since);
     reply.to_json()
 }
 

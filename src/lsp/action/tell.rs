@@ -16,7 +16,8 @@ use crate::lsp::action::reply::{Kind, Reply};
 use crate::lsp::client::Outbox;
 use crate::lsp::ext::{self, StreamKind, StreamParams};
 use crate::lsp::session::Session;
-use crate::threads::off_the_runtime;
+use crate::text::unseen;
+use crate::threads::{lock, off_the_runtime};
 
 /// Characters of a line of the answer in a progress.
 const LINE: usize = 60;
@@ -63,12 +64,13 @@ impl Stream {
         self.rest.push_str(piece);
         let whole = match self.kind {
             StreamKind::Edit => self.rest.rfind('\n').map_or(0, |end| end + 1),
-            StreamKind::Text | StreamKind::End => self.rest.len(),
+            // The second half of a line end may be still to come.
+            StreamKind::Text | StreamKind::End => self.rest.trim_end_matches('\r').len(),
         };
         let later = self.rest.split_off(whole);
         let text = std::mem::replace(&mut self.rest, later);
         if !text.is_empty() {
-            self.send(self.kind, text);
+            self.send(self.kind, unseen::shown(&text).into_owned());
         }
     }
 
@@ -112,6 +114,7 @@ pub async fn show_or(session: &Arc<Session>, name: &str, markdown: &str, in_shor
 /// A message of what the person asked for.
 pub fn message(session: &Session, text: &str) {
     let typ = if session.flags.hides_info { MessageType::WARNING } else { MessageType::INFO };
+    let text = unseen::shown(text);
     let mut message: String = text.chars().take(MESSAGE).collect();
     if message.len() < text.len() {
         message.push('…');
@@ -135,10 +138,17 @@ async fn written(session: &Arc<Session>, name: &str, markdown: &str) -> Option<U
     Url::from_file_path(path).ok()
 }
 
-/// A refusal is said, for most editors drop what a command returns.
-pub fn refusal(session: &Session, reply: &Reply) {
-    if reply.outcome == Kind::Refused {
-        session.outbox.warn(&reply.farewell());
+/// A refusal is said, for most editors drop what a command returns; one that was said meanwhile of the server that
+/// failed is not said twice. `since` is the [`mark`](crate::lsp::remote_news::Failures::mark) of the action's beginning.
+pub fn refusal(session: &Session, reply: &Reply, since: u64) {
+    if reply.outcome != Kind::Refused {
+        return;
+    }
+    let sentence = reply.farewell();
+    if lock(&session.failures).interrupts(since, &sentence) {
+        session.outbox.warn(&sentence);
+    } else {
+        session.outbox.log(MessageType::WARNING, &sentence);
     }
 }
 

@@ -134,10 +134,9 @@ impl Session {
     }
 
     /// Tells what is newly wrong, in one message. What stands in a document that is open is underlined there, and is no
-    /// reason to interrupt whoever is writing it.
+    /// reason to interrupt whoever is writing it; what is back after a while was told before.
     fn tell_problems(&self, problems: &[Problem], before: &[Problem]) {
-        let new: Vec<&Problem> =
-            problems.iter().filter(|problem| !before.iter().any(|before| problem.is_again(before))).collect();
+        let (new, back) = lock(&self.told).sorted(problems, before, Instant::now());
         let is_open = |problem: &Problem| {
             let uri = problem.origin.file().and_then(|file| Url::from_file_path(file).ok());
             uri.is_some_and(|uri| self.assistant.snapshot(&uri).is_some())
@@ -147,16 +146,16 @@ impl Session {
         let more: &[&Problem] = match told.as_slice() {
             [] => &[],
             [one] => {
-                self.outbox.warn(&one.to_string());
+                self.say(&one.to_string());
                 &[]
             }
             [first, more @ ..] => {
                 let what = if more.len() == 1 { "problem" } else { "problems" };
-                self.outbox.warn(&format!("{first} (and {} more {what}: see the log)", more.len()));
+                self.say(&format!("{first} (and {} more {what}: see the log)", more.len()));
                 more
             }
         };
-        for problem in more.iter().chain(&shown) {
+        for problem in more.iter().chain(&shown).chain(&back) {
             self.outbox.log(MessageType::WARNING, &problem.to_string());
         }
     }
