@@ -2,8 +2,8 @@
 
 pub mod chat;
 pub mod checkpoint;
+pub mod cores;
 pub mod heal;
-pub mod late;
 #[cfg(feature = "llama")]
 pub mod llama;
 pub mod sample;
@@ -48,15 +48,47 @@ pub trait Backend: Send + Sync {
     /// Stops everything and joins whatever runs. Later requests end with `EngineError::Stopped`.
     fn shutdown(&self);
 
+    /// Answers what it was asked and then stops; blocks until it has. What is asked later ends with
+    /// `EngineError::Stopped`. A `shutdown` meanwhile cuts it short.
+    fn finish(&self) {
+        self.shutdown();
+    }
+
+    /// How the model that was asked for last comes along, where another one may still answer: what a person is told of
+    /// a load.
+    fn coming(&self) -> watch::Receiver<ModelState> {
+        self.watch()
+    }
+
+    /// The model is needed, and stays loaded while this is held; one that is not loaded begins to be.
+    fn hold(&self) -> Hold {
+        Hold::default()
+    }
+
     /// The place of this prompt has a newer one: what is held for it may be the next to be given up. Nothing is
     /// evaluated for it.
     fn retire(&self, _prompt: Prompt) {}
 }
 
+/// A model that is needed. See [`Backend::hold`].
+#[derive(Default)]
+pub struct Hold {
+    /// Whether the model is on its way, so that to wait for it is worth while.
+    pub is_coming: bool,
+    _kept: Option<Box<dyn Send + Sync>>,
+}
+
+impl Hold {
+    /// `kept` is dropped with it.
+    pub fn keeping(kept: impl Send + Sync + 'static, is_coming: bool) -> Self {
+        Self { is_coming, _kept: Some(Box::new(kept)) }
+    }
+}
+
 /// What a model is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelState {
-    /// None was asked for.
+    /// None was asked for, or it was let go and is loaded when it is needed.
     Unloaded,
     /// `fraction` of 1, as llama.cpp reports it.
     Loading {

@@ -214,6 +214,7 @@ impl Assistant {
         report: &mut (impl FnMut(Progress) + Send),
     ) -> Result<Outcome, Refusal> {
         report(Progress::Reading(Reading::default()));
+        let _hold = self.editor_loaded().await;
         let (this, asked) = (self.clone(), job.clone());
         let plan = Arc::new(off_the_runtime(move || this.plan(&asked)).await??);
         let Some(first) = self.attempt(&job, &plan, acted, report).await? else {

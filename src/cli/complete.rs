@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::source::{self, Source};
 use super::{Failure, Session, workspace};
+use crate::assist::roles::Role;
 use crate::assist::{Answer, Ask, Assistant};
 use crate::completion::policy::Trigger;
 use crate::text::{Encoding, Position};
@@ -56,7 +57,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let settings = super::settings_in(session.layers, &workspace);
 
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::backend(&settings, Role::Fill);
     let answered = runtime.block_on(async {
         super::ready(&backend).await?;
         let assistant = Assistant::new(backend.clone(), settings, vec![workspace]);

@@ -21,6 +21,7 @@ use clap::Args;
 use super::colour::Colour;
 use super::{Failure, Session};
 use crate::assist::Assistant;
+use crate::assist::roles::Role;
 use crate::engine::{EngineStats, ModelCard};
 use paint::{Painter, Span, Style};
 use typist::Typist;
@@ -57,7 +58,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let mut painter = Painter::new(output, terminal, options.colour);
 
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::backend(&settings, Role::Fill);
     let assistant = Assistant::new(backend.clone(), settings, Vec::new());
     let started = Instant::now();
     let card = runtime.block_on(super::ready(&backend))?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Session, count, interrupt};
+use crate::assist::roles::Role;
 use crate::config::Settings;
 use crate::engine::Backend;
 use crate::eval::{Kind, Report, corpus, cut, exercise, run};
@@ -66,7 +67,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let holes = cut::holes(&projects, &kinds, &languages, options.holes, options.seed);
     let settings = run::settings(session.settings);
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::backend(&settings, Role::Fill);
     let is_watched = std::io::stderr().is_terminal();
     let wipe = || {
         if is_watched {

@@ -17,14 +17,14 @@ use tower_lsp::lsp_types::{
 };
 
 use crate::assist::Assistant;
+use crate::assist::roles::{Role, Roles};
 use crate::completion::policy::Trigger;
 use crate::config::Layers;
-use crate::engine::Backend;
 use crate::log;
 use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
-use crate::lsp::switch::Switch;
+use crate::lsp::switch::{Swapped, Switch};
 use crate::lsp::triggers::Triggers;
 use crate::lsp::{ext, settings};
 use crate::text::{Document, Encoding};
@@ -79,7 +79,7 @@ impl Session {
     pub fn new(
         params: &Value,
         mut layers: Layers,
-        backend: Arc<dyn Backend>,
+        roles: Arc<Roles>,
         outbox: Outbox,
         state: Option<&Path>,
     ) -> Arc<Self> {
@@ -93,7 +93,7 @@ impl Session {
         // Problems are told when the client is ready to hear them.
         let (settings, _) = layers.resolve();
         Arc::new(Self {
-            assistant: Assistant::new(backend, settings, roots.clone()),
+            assistant: Assistant::with_roles(roles, settings, roots.clone()),
             flags: ClientFlags::distil(params),
             outbox,
             roots: Mutex::new(roots),
@@ -132,7 +132,11 @@ impl Session {
     /// NB: under the lock of the layers throughout, else what was resolved first could be configured last.
     fn resolve(&self, layers: &Layers) {
         let (mut settings, problems) = layers.resolve();
-        lock(&self.switch).set(&mut settings.completion, Instant::now());
+        {
+            let switch = lock(&self.switch);
+            switch.set(&mut settings.completion, Instant::now());
+            switch.set_models(&mut settings.model);
+        }
         // The log may have been started with other settings than the session's; it looks for itself what is new.
         if let Err(error) = log::apply(&settings.log) {
             self.tell(format!("log.file: {error}"));
@@ -174,7 +178,15 @@ impl Session {
         time
     }
 
-    /// Reads all settings again. The model stays: `model.*` needs a new start.
+    /// Has this model answer for a role, or again the one of the settings; whoever did until now. In this session, above
+    /// all settings.
+    pub fn swap(&self, role: Role, model: Option<Swapped>) -> Option<Swapped> {
+        let before = lock(&self.switch).swap(role, model);
+        self.settle();
+        before
+    }
+
+    /// Reads all settings again, and models whose files were replaced.
     pub async fn reload(self: &Arc<Self>) {
         let session = self.clone();
         let root = lock(&self.roots).first().cloned();
@@ -190,6 +202,7 @@ impl Session {
             tracing::error!("the settings could not be read again");
         }
         self.pull_settings().await;
+        self.assistant.reload_models();
     }
 
     /// Tells the person of a problem, unless it was told before.

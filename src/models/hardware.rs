@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Whether this build can use a GPU.
+pub const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
+
 /// Instruction sets of the processor that llama.cpp's kernels may use.
 struct InstructionSet {
     name: &'static str,

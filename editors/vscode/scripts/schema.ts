@@ -16,7 +16,7 @@ export interface Group {
 }
 
 /** Names a file of this machine, so that a workspace must not set it. */
-const OF_THE_MACHINE = ["model.path", "log.file"];
+const OF_THE_MACHINE = ["model.path", "model.edit.path", "log.file"];
 
 /** The settings of the extension itself. */
 const OWN: Group = {

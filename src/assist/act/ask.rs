@@ -11,7 +11,8 @@ use crate::assist::Assistant;
 use crate::edit::Yield;
 use crate::edit::guard::{Guard, Refusal};
 use crate::edit::markers::{self, Parser};
-use crate::engine::{EngineError, Event, Lane, Piece, Request, Stop, StopRule, Usage};
+use crate::engine::{EngineError, Event, Hold, Lane, ModelState, Piece, Request, Stop, StopRule, Usage};
+use crate::models::catalog::{self, Profile};
 use crate::prompt::Prompt;
 use crate::threads::lock;
 
@@ -62,6 +63,26 @@ impl Watch {
 }
 
 impl Assistant {
+    /// Waits for the model that edits are made by, where it is on its way; it stays while what is returned is held.
+    pub(super) async fn editor_loaded(&self) -> Hold {
+        let hold = self.editor.hold();
+        if hold.is_coming {
+            let mut states = self.editor.watch();
+            // Where nobody tells any more, the question will say so.
+            let _ = states.wait_for(|state| !matches!(state, ModelState::Loading { .. })).await;
+        }
+        hold
+    }
+
+    /// How the model that edits are made by is asked, where nobody has said otherwise.
+    pub(super) fn profile(&self) -> &'static Profile {
+        let parameters = match self.editing_model() {
+            ModelState::Ready(card) => card.parameters,
+            _ => 0,
+        };
+        catalog::profile(parameters)
+    }
+
     /// The answer, or nothing when it was cancelled by the engine.
     pub(super) async fn ask(
         &self,
@@ -80,6 +101,7 @@ impl Assistant {
             Form::Region | Form::Files(_) => usize::MAX,
         };
         let settings = self.settings();
+        let sampling = job.sampling(&settings.sampling, self.profile());
         let given = job.options.stop.iter().filter(|stop| !stop.is_empty());
         let mut stops: Vec<String> = given.chain(&settings.sampling.stop).cloned().collect();
         if is_prose {
@@ -89,14 +111,14 @@ impl Assistant {
         let request = Request {
             prompt: Prompt::Instruct(plan.prompt.clone()),
             lane: Lane::Action,
-            sampling: job.sampling(&settings.sampling),
+            sampling,
             max_tokens: plan.max_tokens,
             max_time: LONGEST,
             hold: Duration::ZERO,
             stop: stop_rule(watch.clone()),
             told: None,
         };
-        let mut generation = self.backend.generate(request);
+        let mut generation = self.editor.generate(request);
         let (mut tokens, mut first) = (0, None);
         let mut silence = tokio::time::interval_at(Instant::now() + SILENCE, SILENCE);
         silence.set_missed_tick_behavior(MissedTickBehavior::Delay);

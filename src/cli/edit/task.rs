@@ -13,6 +13,7 @@ use crate::assist::Assistant;
 use crate::assist::act::{Acted, Job, Options, Progress};
 use crate::assist::journal::{self, Journal};
 use crate::assist::recipes::Recipe;
+use crate::assist::roles::Role;
 use crate::cli::colour::harmless;
 use crate::cli::source::Source;
 use crate::cli::{Failure, Session, interrupt, workspace};
@@ -66,7 +67,7 @@ impl FromStr for What {
     }
 }
 
-/// Starts the model that the settings name.
+/// Starts the model that the settings name for edits.
 type Start = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend>>;
 
 /// What the machine gives: a model, and a place for the journal. Another one in tests.
@@ -78,7 +79,10 @@ pub struct Machine {
 impl Machine {
     /// The one that this runs on.
     pub fn this() -> Self {
-        Self { start: Box::new(crate::cli::backend), state: journal::state_dir() }
+        Self {
+            start: Box::new(|settings| crate::cli::backend(settings, Role::Edit)),
+            state: journal::state_dir(),
+        }
     }
 }
 
