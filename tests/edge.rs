@@ -8,9 +8,9 @@ mod server;
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use codesage::assist::roles::Roles;
 use codesage::config::Layers;
 use codesage::engine::ModelState;
 use codesage::engine::scripted::ScriptedBackend;
@@ -238,8 +238,7 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
 #[tokio::test(start_paused = true)]
 async fn of_settings_that_come_at_once_one_stands() {
     let (outbox, _said) = codesage::lsp::client::outbox();
-    let backend = Arc::new(ScriptedBackend::default());
-    let session = Session::new(&json!({}), Layers::new(None), backend, outbox, None);
+    let session = Session::new(&json!({}), Layers::new(None), Roles::new(), outbox, None);
     for _ in 0..1000 {
         std::thread::scope(|scope| {
             for tokens in [16, 32] {

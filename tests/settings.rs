@@ -180,11 +180,11 @@ async fn many_problems_are_one_message_and_the_rest_is_in_the_log() {
 async fn what_needs_a_restart_says_so_once() {
     let place = Place::new();
     let mut server = place.open(json!({})).await;
-    place.write("workspace/codesage.toml", "model.threads = 2\n");
+    place.write("home/config.toml", "remote.when = 'all'\n");
     changed(&mut server).await;
     let told = message(&mut server).await;
-    assert_eq!(told, "`model.threads = 2` needs a restart of the server");
-    place.write("workspace/codesage.toml", "model.threads = 2\ncompletion.enabled = false\n");
+    assert_eq!(told, "`remote.when = \"all\"` needs a restart of the server");
+    place.write("home/config.toml", "remote.when = 'all'\nmodel.threads = 2\ncompletion.enabled = false\n");
     changed(&mut server).await;
     place.until_suggests(&mut server, false).await;
     server.finish().await;

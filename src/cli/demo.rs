@@ -21,7 +21,7 @@ use clap::Args;
 use super::colour::Colour;
 use super::{Failure, Session};
 use crate::assist::Assistant;
-use crate::engine::{EngineStats, ModelCard};
+use crate::engine::{EngineStats, ModelCard, Role};
 use paint::{Painter, Span, Style};
 use typist::Typist;
 
@@ -57,7 +57,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let mut painter = Painter::new(output, terminal, options.colour);
 
     let runtime = super::runtime()?;
-    let backend = super::local_backend(&settings);
+    let backend = super::local_backend(&settings, Role::Fill);
     let assistant = Assistant::new(backend.clone(), settings, Vec::new());
     let started = Instant::now();
     let card = runtime.block_on(super::ready(&backend))?;

@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::doctor::{self, Build, Engine, LastSession, Machine, Patient, Places, Severity};
 use crate::engine::sample::Sampling;
 use crate::engine::stats::Speed;
-use crate::engine::{Backend, Event, Lane, Piece, Request, Usage};
+use crate::engine::{Backend, Event, Lane, Piece, Request, Role, Usage};
 use crate::models::discover::Surroundings;
 use crate::models::{builtin, hardware, speed};
 use crate::prompt::{Fill, Prompt};
@@ -88,7 +88,7 @@ fn start(settings: &Settings) -> Engine {
         Err(_) => return Engine::Failed("no thread can be started".to_owned()),
     };
     // What is read for this is of no workspace, and nothing to come back to.
-    let backend = super::backend(&Settings { root: None, ..settings.clone() });
+    let backend = super::local_backend(&Settings { root: None, ..settings.clone() }, Role::Fill);
     let engine = runtime.block_on(async {
         match tokio::time::timeout(LOADS_WITHIN, super::ready(&backend)).await {
             Ok(Ok(card)) => {

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Failure, Session, count, interrupt};
 use crate::config::Settings;
-use crate::engine::Backend;
+use crate::engine::{Backend, Role};
 use crate::eval::{Kind, Report, corpus, cut, exercise, run};
 use crate::syntax::Language;
 
@@ -66,7 +66,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let holes = cut::holes(&projects, &kinds, &languages, options.holes, options.seed);
     let settings = run::settings(session.settings);
     let runtime = super::runtime()?;
-    let backend = super::local_backend(&settings);
+    let backend = super::local_backend(&settings, Role::Fill);
     let is_watched = std::io::stderr().is_terminal();
     let wipe = || {
         if is_watched {

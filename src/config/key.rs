@@ -3,6 +3,9 @@
 //! A row knows its name, its meaning, what it takes and where that goes. Parsing, `codesage config schema` and the
 //! README's table read nothing else but [`trust`], where a new row is the person's alone until it says otherwise.
 
+mod manual;
+mod unknown;
+
 use serde_json::{Value, json};
 
 use crate::completion::policy::Multiline;
@@ -10,6 +13,9 @@ use crate::config::field::{Field, Paths, Wrong};
 use crate::config::trust::{self, Trust};
 use crate::config::{Confirm, EditFormat, KvCache, Menu, Settings};
 use crate::engine::remote::When;
+use crate::models::fit::KvType;
+pub use manual::{markdown, restarts, schema};
+pub use unknown::{explain_unknown, nearest};
 
 /// One setting.
 pub struct Key {
@@ -42,18 +48,46 @@ pub static KEYS: &[Key] = &[
         field: Field::Name("builtin", |s| &mut s.model.name),
     },
     Key {
+        name: "model.edit.path",
+        meaning: "a GGUF file for edits and explanations; `same` is the model for completions",
+        field: Field::File("same", |s| &mut s.model.edit.path),
+    },
+    Key {
+        name: "model.edit.name",
+        meaning: "the same by its name, as for `model.name`; of this and `model.edit.path` the one that is set later \
+                  counts",
+        field: Field::Name("same", |s| &mut s.model.edit.name),
+    },
+    Key {
+        name: "model.edit.idleMinutes",
+        meaning: "a model for edits alone is let go when none was asked for so long, and loaded again with the next one; \
+                  0: it stays",
+        field: Field::Count(0..=10_080, |s| &mut s.model.edit.idle_minutes),
+    },
+    Key {
+        name: "model.memoryMb",
+        meaning: "megabytes of memory that all models together may take; `auto` is nine tenths of what is free",
+        field: Field::AutoCount(64..=4_000_000, |s| &mut s.model.memory_mb),
+    },
+    Key {
         name: "model.threads",
         meaning: "threads that compute; `auto` measures how many are best on this machine",
         field: Field::AutoCount(1..=256, |s| &mut s.model.threads),
     },
     Key {
+        name: "model.device",
+        meaning: "what computes, in builds that have a GPU backend: the GPU with the most memory, the processor, or a GPU \
+                  by its number",
+        field: Field::Device(|s| &mut s.model.device),
+    },
+    Key {
         name: "model.gpuLayers",
-        meaning: "layers on the GPU, in builds that have a GPU backend",
+        meaning: "layers on the GPU, in builds that have a GPU backend; at most as many as fit",
         field: Field::AutoCount(0..=1000, |s| &mut s.model.gpu_layers),
     },
     Key {
         name: "model.contextTokens",
-        meaning: "tokens that prompt and answer may take together",
+        meaning: "tokens that prompt and answer may take together; `auto` goes by the size of the model, and by the memory",
         field: Field::AutoCount(256..=131_072, |s| &mut s.model.context_tokens),
     },
     Key {
@@ -64,6 +98,15 @@ pub static KEYS: &[Key] = &[
             names: &["memory", "disk"],
             get: |s| s.model.kv_cache as usize,
             set: |s, choice| s.model.kv_cache = KV_CACHE[choice],
+        },
+    },
+    Key {
+        name: "model.kvType",
+        meaning: "the numbers of what the model has read: `f16`, or `q8_0` in half the memory; `auto` is what fits",
+        field: Field::Choice {
+            names: &["auto", "f16", "q8_0"],
+            get: |s| s.model.kv_type.map_or(0, |kind| kind as usize + 1),
+            set: |s, choice| s.model.kv_type = choice.checked_sub(1).map(|kind| KvType::ALL[kind]),
         },
     },
     Key {
@@ -159,8 +202,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "edits.maxRegionTokens",
-        meaning: "tokens of code that one edit may rewrite; more is refused before the start",
-        field: Field::Count(16..=131_072, |s| &mut s.edits.max_region_tokens),
+        meaning: "tokens of code that one edit may rewrite, by the size of the model; more is refused before the start",
+        field: Field::AutoCount(16..=131_072, |s| &mut s.edits.max_region_tokens),
     },
     Key {
         name: "edits.confirm",
@@ -174,9 +217,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "sampling.temperature",
-        meaning: "how far edits may stray from the likeliest text; 0: not at all, the same answer each time. \
-                  Suggestions never do: `sampling.*` is for edits",
-        field: Field::Number(0.0..=2.0, |s| &mut s.sampling.temperature),
+        meaning: "how far edits may stray from the likeliest text; 0: not at all, the same answer each time; `auto` is \
+                  by the size of the model. Suggestions never do: `sampling.*` is for edits",
+        field: Field::AutoNumber(0.0..=2.0, |s| &mut s.sampling.temperature),
     },
     Key {
         name: "sampling.topK",
@@ -195,9 +238,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "sampling.repeatPenalty",
-        meaning: "make the last tokens less likely; 1: no less. Counts at temperature 0 too; code repeats itself, so \
-                  little is much",
-        field: Field::Number(1.0..=2.0, |s| &mut s.sampling.repeat_penalty),
+        meaning: "make the last tokens less likely; 1: no less; `auto` is by the size of the model. Counts at temperature \
+                  0 too; code repeats itself, so little is much",
+        field: Field::AutoNumber(1.0..=2.0, |s| &mut s.sampling.repeat_penalty),
     },
     Key {
         name: "sampling.mirostat",
@@ -286,9 +329,6 @@ pub static KEYS: &[Key] = &[
     },
 ];
 
-/// Names that later versions will know: not unknown, but without effect today, which is said.
-const LATER: &[&str] = &["model.device", "model.edit.path", "model.edit.name", "completion.alternatives"];
-
 impl Key {
     pub fn named(name: &str) -> Option<&'static Key> {
         KEYS.iter().find(|key| key.name == name)
@@ -313,6 +353,8 @@ impl Key {
         match self.name {
             "model.path" => Key::named("model.name"),
             "model.name" => Key::named("model.path"),
+            "model.edit.path" => Key::named("model.edit.name"),
+            "model.edit.name" => Key::named("model.edit.path"),
             _ => None,
         }
     }
@@ -322,10 +364,10 @@ impl Key {
         trust::of(self.name)
     }
 
-    /// Whether a change waits for the next start of the server, for the model is chosen once. All others take effect from
-    /// the next request on.
+    /// Whether a change waits for the next start of the server: where code may go does not change under somebody's hands.
+    /// All others take effect from the next request on; another model answers as soon as it is loaded.
     pub fn needs_restart(&self) -> bool {
-        self.name.starts_with("model.")
+        self.name.starts_with("remote.")
     }
 
     /// What `settings` holds for this key, as it would be written.
@@ -346,87 +388,4 @@ impl Key {
         schema["x-workspace"] = json!(self.trust().name());
         schema
     }
-}
-
-/// A JSON schema (draft 2020-12) of the settings, nested as in a file.
-pub fn schema() -> Value {
-    let object = || json!({"type": "object", "properties": {}, "additionalProperties": false});
-    let mut schema = object();
-    for key in KEYS {
-        let (tables, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
-        let mut table = &mut schema;
-        for part in tables.split('.').filter(|part| !part.is_empty()) {
-            table = &mut table["properties"][part];
-            if table.is_null() {
-                *table = object();
-            }
-        }
-        table["properties"][name] = key.schema();
-    }
-    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    schema["title"] = json!("CodeSage settings");
-    schema
-}
-
-/// The README's table.
-pub fn markdown() -> String {
-    let mut table =
-        String::from("| key | default | takes | in a workspace's file | meaning |\n|---|---|---|---|---|\n");
-    for key in KEYS {
-        let (default, trust) = (key.default(), key.trust());
-        let Key { name, meaning, field } = key;
-        table += &format!("| `{name}` | `{default}` | {field} | {trust} | {meaning} |\n");
-    }
-    table
-}
-
-/// The README's sentence about what needs a restart: keys, or `group.*` for a whole one.
-pub fn restarts() -> String {
-    let group = |key: &Key| key.name.split('.').next().unwrap_or_default();
-    let mut names: Vec<String> = Vec::new();
-    for key in KEYS.iter().filter(|key| key.needs_restart()) {
-        let is_whole = KEYS.iter().filter(|other| group(other) == group(key)).all(Key::needs_restart);
-        let name = if is_whole { format!("`{}.*`", group(key)) } else { format!("`{}`", key.name) };
-        if names.last() != Some(&name) {
-            names.push(name);
-        }
-    }
-    match names.as_slice() {
-        [] => "Nothing needs a restart.\n".to_owned(),
-        names => format!("Read only when the server starts: {}.\n", names.join(", ")),
-    }
-}
-
-/// Why a key that is not in the table does nothing, and the key that was probably meant.
-pub fn explain_unknown(name: &str) -> String {
-    let inside =
-        |group: &str| name.strip_prefix(group).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    if LATER.iter().any(|later| inside(later)) {
-        return "not in this version yet".to_owned();
-    }
-    if KEYS.iter().any(|key| key.name.starts_with(&format!("{name}."))) {
-        return "expected a table of settings here".to_owned();
-    }
-    match nearest(name) {
-        Some(key) => format!("unknown key; did you mean `{key}`?"),
-        None => "unknown key; the README lists what can be set".to_owned(),
-    }
-}
-
-/// The key that was probably meant.
-pub fn nearest(name: &str) -> Option<&'static str> {
-    // Forms that other tools would write (`max_tokens`, `max-tokens`) are no distance at all.
-    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
-    let written = plain(name);
-    let likeness = |key: &str| {
-        let whole = strsim::normalized_damerau_levenshtein(&written, &plain(key));
-        let last = key.rsplit('.').next().unwrap_or(key);
-        let part = strsim::normalized_damerau_levenshtein(&written, &plain(last));
-        whole.max(part * 0.95)
-    };
-    KEYS.iter()
-        .map(|key| (likeness(key.name), key.name))
-        .filter(|(likeness, _)| *likeness >= 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
 }

@@ -35,8 +35,8 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::engine::{
-    AnsweredBy, Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane,
-    ModelState, Request, Role, Stop, Usage,
+    AnsweredBy, Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Hold, Lane,
+    ModelState, Request, Role, Speed, Stop, Usage,
 };
 use crate::prompt::Prompt;
 pub use breaker::Health;
@@ -155,18 +155,19 @@ impl Remote {
         Arc::new(Self { options, server, stats, orders })
     }
 
-    /// An engine that asks the server, and `local` where that does not answer.
-    pub fn before(self: &Arc<Self>, local: Arc<dyn Backend>) -> Arc<RemoteEngine> {
-        let states = States::new(local.clone(), self.server.clone(), self.stats.clone(), &self.options);
+    /// An engine for a role that asks the server, and `local` where that does not answer.
+    pub fn before(self: &Arc<Self>, local: Arc<dyn Backend>, role: Role) -> Arc<RemoteEngine> {
+        let states = States::new(role, local.clone(), self.server.clone(), self.stats.clone(), &self.options);
         let stop = watch::Sender::new(false);
         // Nobody follows where nothing is asked: the local model's state is shown then.
         let _ = self.orders.send(Order::Follow(states.clone(), stop.subscribe()));
-        Arc::new(RemoteEngine { remote: self.clone(), local, states, stop })
+        Arc::new(RemoteEngine { role, remote: self.clone(), local, states, stop })
     }
 }
 
 /// See the module.
 pub struct RemoteEngine {
+    role: Role,
     remote: Arc<Remote>,
     local: Arc<dyn Backend>,
     states: States,
@@ -237,11 +238,7 @@ impl Backend for RemoteEngine {
     }
 
     fn watch(&self) -> watch::Receiver<ModelState> {
-        self.states.of(Role::Fill)
-    }
-
-    fn watch_for(&self, role: Role) -> watch::Receiver<ModelState> {
-        self.states.of(role)
+        self.states.watch()
     }
 
     fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
@@ -252,6 +249,10 @@ impl Backend for RemoteEngine {
         self.local.stats()
     }
 
+    fn speed(&self) -> Speed {
+        self.local.speed()
+    }
+
     fn cancel_load(&self) {
         self.local.cancel_load();
     }
@@ -260,6 +261,19 @@ impl Backend for RemoteEngine {
     fn shutdown(&self) {
         self.stop.send_replace(true);
         self.local.shutdown();
+    }
+
+    fn coming(&self) -> watch::Receiver<ModelState> {
+        self.local.coming()
+    }
+
+    /// A local model that would only stand in for the server is loaded when it has to.
+    fn hold(&self) -> Hold {
+        let is_for_it = self.remote.options.when == When::All || self.role == Role::Edit;
+        match &self.remote.server {
+            Some(server) if is_for_it && server.health() != Health::Open => Hold::default(),
+            _ => self.local.hold(),
+        }
     }
 
     fn retire(&self, prompt: Prompt) {

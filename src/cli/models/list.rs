@@ -207,7 +207,7 @@ fn row_object(row: &Row) -> Value {
         "quantizations": all,
         "fileBytes": file.count,
         "exact": file.is_exact,
-        "contextTokens": memory::usual_context(model.context),
+        "contextTokens": model.usual_context(),
         "memoryBytes": memory,
         "fits": match fits { Fits::Well => "yes", Fits::Slowly => "slowly", Fits::No => "no" },
         "estimatedTokensPerSecond": (tokens_per_second * 10.0).round() / 10.0,

@@ -13,7 +13,7 @@ use super::server::Leave;
 use super::state::States;
 use super::trouble::Trouble;
 use super::writing::Writing;
-use crate::engine::{AnsweredBy, Backend, EngineError, Event, ModelState, Request, Stop, Usage};
+use crate::engine::{AnsweredBy, Backend, EngineError, Event, Lane, ModelState, Request, Stop, Usage};
 
 /// One question.
 pub struct Job {
@@ -160,6 +160,22 @@ async fn fall_back(
     stop: &mut watch::Receiver<bool>,
 ) {
     let (request, events, by) = writing.give_up();
+    let mut hold = local.hold();
+    // Who types does not wait for a model that is loaded first; who asked for an edit does.
+    if request.lane == Lane::Action {
+        tokio::select! {
+            biased;
+            () = cancel.notified() => {
+                let _ = events.send(Event::End { stop: Stop::Cancelled, usage });
+                return;
+            }
+            _ = stop.wait_for(|&stop| stop) => {
+                let _ = events.send(Event::Failed(EngineError::Stopped));
+                return;
+            }
+            () = hold.arrival() => {}
+        }
+    }
     if let ModelState::Ready(card) = &*local.watch().borrow() {
         let _ = by.set(card.name.clone());
     }
