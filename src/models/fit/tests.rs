@@ -59,15 +59,29 @@ fn the_processor_alone() {
     check(&SEVEN, nothing, machine(64 * GB, &[]), expect!["4096 f16 in 5.8 GB"]);
     check(&SEVEN, nothing, Machine::default(), expect!["4096 f16 in 5.8 GB"]);
     check(&SEVEN, nothing, machine(57 * GB / 10, &[]), expect!["4096 q8_0 in 5.6 GB"]);
-    check(&SEVEN, nothing, machine(54 * GB / 10, &[]), expect!["1024 f16 in 5.4 GB"]);
-    check(&SEVEN, nothing, machine(5 * GB, &[]), expect![""]);
-    check(&SEVEN, context(65_536), machine(64 * GB, &[]), expect!["32768 f16 in 9.4 GB"]);
-    check(&SEVEN, context(100), machine(64 * GB, &[]), expect![""]);
+    check(&SEVEN, nothing, machine(54 * GB / 10, &[]), expect!["512 q8_0 in 5.4 GB"]);
+    check(
+        &SEVEN,
+        nothing,
+        machine(5 * GB, &[]),
+        expect![
+            "needs about 5123 MiB of memory, and it may take 4768 MiB; choose a smaller model or a stronger quantisation, or see model.memoryMb"
+        ],
+    );
+    check(&SEVEN, context(65_536), machine(64 * GB, &[]), expect!["32768 f16 in 9.5 GB"]);
+    check(
+        &SEVEN,
+        context(100),
+        machine(64 * GB, &[]),
+        expect![
+            "a context of 100 tokens is too small to complete in: 128 are the least; choose a model that was trained for more (32768 here), or a larger model.contextTokens"
+        ],
+    );
     let plain = Model { quantizes: false, ..SEVEN };
-    check(&plain, nothing, machine(57 * GB / 10, &[]), expect![""]);
+    check(&plain, nothing, machine(57 * GB / 10, &[]), expect!["1024 f16 in 5.6 GB"]);
     let q8 = Asked { kv_type: Some(KvType::Q8), ..nothing };
-    check(&SEVEN, q8, machine(64 * GB, &[]), expect![""]);
-    check(&plain, q8, machine(64 * GB, &[]), expect![""]);
+    check(&SEVEN, q8, machine(64 * GB, &[]), expect!["4096 q8_0 in 5.6 GB"]);
+    check(&plain, q8, machine(64 * GB, &[]), expect!["4096 f16 in 5.8 GB"]);
 }
 
 #[test]
@@ -75,29 +89,74 @@ fn with_a_gpu() {
     let nothing = Asked::default();
     let layers = |count| Asked { gpu_layers: Some(count), ..nothing };
     let device = |device| Asked { device, ..nothing };
-    check(&SEVEN, nothing, machine(64 * GB, &[card(24 * GB)]), expect![""]);
-    check(&SEVEN, nothing, machine(64 * GB, &[card(6 * GB)]), expect![""]);
-    check(&SEVEN, nothing, machine(64 * GB, &[card(3 * GB)]), expect![""]);
-    check(&SEVEN, nothing, machine(3 * GB, &[card(3 * GB)]), expect![""]);
-    check(&SEVEN, nothing, machine(64 * GB, &[card(GB / 4)]), expect![""]);
-    check(&SEVEN, layers(10), machine(64 * GB, &[card(24 * GB)]), expect![""]);
-    check(&SEVEN, layers(999), machine(64 * GB, &[card(3 * GB)]), expect![""]);
-    check(&SEVEN, layers(0), machine(64 * GB, &[card(24 * GB)]), expect![""]);
-    check(&SEVEN, device(Device::Cpu), machine(64 * GB, &[card(24 * GB)]), expect![""]);
+    check(
+        &SEVEN,
+        nothing,
+        machine(64 * GB, &[card(24 * GB)]),
+        expect!["4096 f16 in 0.1 GB + 29 layers in 5.8 GB on 1"],
+    );
+    check(
+        &SEVEN,
+        nothing,
+        machine(64 * GB, &[card(6 * GB)]),
+        expect!["4096 q8_0 in 0.1 GB + 29 layers in 5.6 GB on 1"],
+    );
+    check(
+        &SEVEN,
+        nothing,
+        machine(64 * GB, &[card(3 * GB)]),
+        expect!["4096 f16 in 3.1 GB + 13 layers in 2.7 GB on 1"],
+    );
+    check(
+        &SEVEN,
+        nothing,
+        machine(3 * GB, &[card(3 * GB)]),
+        expect!["1024 f16 in 3.0 GB + 13 layers in 2.6 GB on 1"],
+    );
+    check(&SEVEN, nothing, machine(64 * GB, &[card(GB / 4)]), expect!["4096 f16 in 5.8 GB"]);
+    check(
+        &SEVEN,
+        layers(10),
+        machine(64 * GB, &[card(24 * GB)]),
+        expect!["4096 f16 in 3.7 GB + 10 layers in 2.1 GB on 1"],
+    );
+    check(
+        &SEVEN,
+        layers(999),
+        machine(64 * GB, &[card(3 * GB)]),
+        expect!["4096 f16 in 3.1 GB + 13 layers in 2.7 GB on 1"],
+    );
+    check(&SEVEN, layers(0), machine(64 * GB, &[card(24 * GB)]), expect!["4096 f16 in 5.8 GB"]);
+    check(&SEVEN, device(Device::Cpu), machine(64 * GB, &[card(24 * GB)]), expect!["4096 f16 in 5.8 GB"]);
     let two = [card(8 * GB), Gpu { index: 2, ..card(24 * GB) }];
-    check(&SEVEN, nothing, machine(64 * GB, &two), expect![""]);
-    check(&SEVEN, device(Device::Gpu(0)), machine(64 * GB, &two), expect![""]);
+    check(&SEVEN, nothing, machine(64 * GB, &two), expect!["4096 f16 in 0.1 GB + 29 layers in 5.8 GB on 2"]);
+    check(
+        &SEVEN,
+        device(Device::Gpu(0)),
+        machine(64 * GB, &two),
+        expect!["4096 f16 in 0.1 GB + 29 layers in 5.8 GB on 1"],
+    );
     // One that is not there.
-    check(&SEVEN, device(Device::Gpu(7)), machine(64 * GB, &two), expect![""]);
+    check(&SEVEN, device(Device::Gpu(7)), machine(64 * GB, &two), expect!["4096 f16 in 5.8 GB"]);
     let integrated = Gpu { index: 3, free: 48 * GB, shares: true };
-    check(&SEVEN, nothing, machine(16 * GB, std::slice::from_ref(&integrated)), expect![""]);
-    check(&SEVEN, nothing, machine(16 * GB, &[integrated, card(8 * GB)]), expect![""]);
+    check(
+        &SEVEN,
+        nothing,
+        machine(16 * GB, std::slice::from_ref(&integrated)),
+        expect!["4096 f16 in 5.8 GB + 29 layers in 5.8 GB on 3"],
+    );
+    check(
+        &SEVEN,
+        nothing,
+        machine(16 * GB, &[integrated, card(8 * GB)]),
+        expect!["4096 f16 in 0.1 GB + 29 layers in 5.8 GB on 1"],
+    );
 }
 
 /// The processor after the GPU, then larger numbers in a smaller context; and it comes to an end.
 #[test]
 fn a_failure_is_followed_by_less() {
-    let machine = machine(54 * GB / 10, &[card(8 * GB)]);
+    let machine = machine(57 * GB / 10, &[card(8 * GB)]);
     let mut asked = Asked { kv_type: Some(KvType::Q8), ..Asked::default() };
     let mut tried = Vec::new();
     loop {
@@ -108,7 +167,8 @@ fn a_failure_is_followed_by_less() {
             None => break,
         }
     }
-    expect![""].assert_eq(&tried.join("; "));
+    expect!["4096 q8_0 in 0.1 GB + 29 layers in 5.6 GB on 1; 4096 q8_0 in 5.6 GB; 1024 f16 in 5.6 GB"]
+        .assert_eq(&tried.join("; "));
 }
 
 #[test]
