@@ -73,7 +73,10 @@ async fn a_real_server_answers() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let model = std::env::var_os("CODESAGE_LLAMA_MODEL").map_or_else(
+    let named = std::env::var_os("CODESAGE_LLAMA_MODEL");
+    // The tiny one is as sure as can be.
+    let has_doubts = named.is_some();
+    let model = named.map_or_else(
         || {
             let file = folder.path().join("tiny.gguf");
             std::fs::write(&file, TinyModel::default().build()).expect("the model is written");
@@ -121,7 +124,7 @@ async fn a_real_server_answers() {
         println!("{what}: {text:?} by {:?}, {stop:?}, {usage:?}", by.get());
         assert!(matches!(stop, Stop::EndOfText | Stop::Limit), "{what}: {stop:?}");
         assert!(usage.prompt_tokens > 0, "{what}: the server counts");
-        if what == "fill" && !pieces.is_empty() {
+        if what == "fill" && has_doubts {
             assert!(pieces.iter().any(|piece| piece.log_probability < 0.0), "it says how sure it is");
         }
         if !pieces.is_empty() {

@@ -111,9 +111,15 @@ fn no_system_call_asks_for_a_network() {
     let place = folder.path().join("shape.py");
     let place = place.to_str().unwrap();
     let at = format!("{place}:2:5");
-    for arguments in
-        [vec!["explain", place], vec!["complete", &at], vec!["models", "find"], vec!["models", "list"]]
-    {
+    // The last one types into a server as an editor does: a whole session, and another one.
+    let replay = "bench replay --runs 1 --keys 8 --tokens 2 --languages rust";
+    for arguments in [
+        vec!["explain", place],
+        vec!["complete", &at],
+        vec!["models", "find"],
+        vec!["models", "list"],
+        replay.split(' ').collect(),
+    ] {
         let Some(calls) = trace(&arguments, "calls") else {
             eprintln!("skipped: strace may not trace here");
             return;

@@ -184,7 +184,16 @@ async fn what_needs_a_restart_says_so_once() {
     changed(&mut server).await;
     let told = message(&mut server).await;
     assert_eq!(told, "`remote.when = \"all\"` needs a restart of the server");
-    place.write("home/config.toml", "remote.when = 'all'\nmodel.threads = 2\ncompletion.enabled = false\n");
+    place.write("home/config.toml", "remote.when = 'all'\nremote.apiKeyCommand = ['echo', 'sk-secret']\n");
+    changed(&mut server).await;
+    let told = message(&mut server).await;
+    let expected = "`remote.when = \"all\"`, `remote.apiKeyCommand = [\"echo\",\"sk-***\"]` needs a restart of the server";
+    assert_eq!(told, expected);
+    // Another model does not; the same again is not said again.
+    place.write(
+        "home/config.toml",
+        "remote.when = 'all'\nremote.apiKeyCommand = ['echo', 'sk-secret']\nmodel.threads = 2\ncompletion.enabled = false\n",
+    );
     changed(&mut server).await;
     place.until_suggests(&mut server, false).await;
     server.finish().await;

@@ -18,6 +18,7 @@ fn features() -> String {
     let all = [
         ("llama", cfg!(feature = "llama")),
         ("pull", cfg!(feature = "pull")),
+        ("remote", cfg!(feature = "remote")),
         ("cuda", cfg!(feature = "cuda")),
         ("vulkan", cfg!(feature = "vulkan")),
         ("metal", cfg!(feature = "metal")),

@@ -120,6 +120,11 @@ impl Editor {
                     let form = if edit.get("changes").is_some() { "changes" } else { "documentChanges" };
                     (form, Some(json!({ "applied": true })))
                 }
+                // It watches files or does not: no action has to do with it.
+                Some("client/registerCapability") => {
+                    self.server.answer(&message, json!(null)).await;
+                    continue;
+                }
                 Some("window/showDocument") => ("document", Some(json!({ "success": true }))),
                 Some("window/showMessage") => ("message", None),
                 None if message["id"] == id => {

@@ -48,13 +48,16 @@ impl Process {
         Self::spawn_with(model, &[], &[])
     }
 
-    /// The same, with more on its command line and in its environment.
+    /// The same, with more on its command line and in its environment; settings of its own where that names none.
     pub fn spawn_with(model: Option<&Path>, arguments: &[&str], environment: &[(&str, &Path)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codesage"));
         let settings = tempfile::tempdir().expect("a folder");
         let config = settings.path().join("codesage.toml");
         std::fs::write(&config, SETTINGS).expect("it can be written");
-        command.arg("lsp").args(["--log-level", "trace"]).arg("--config").arg(config).args(arguments);
+        command.arg("lsp").args(["--log-level", "trace"]).args(arguments);
+        if !arguments.contains(&"--config") {
+            command.arg("--config").arg(config);
+        }
         command
             .env("XDG_CONFIG_HOME", "/nonexistent")
             .env("CODESAGE_STATE", "/dev/null/nowhere")

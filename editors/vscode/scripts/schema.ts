@@ -20,8 +20,8 @@ export interface Group {
 /** Names a file of this machine, so that a workspace must not set it. */
 const OF_THE_MACHINE = ["model.path", "model.edit.path", "log.file"];
 
-/** Counts in the person's own file alone: what an editor says of it may come with a project. */
-const OF_THE_FILE = ["remote"];
+/** `x-workspace` of what counts in the person's own file alone: what an editor says of it may come with a project. */
+const OF_THE_FILE = "own";
 
 /** The settings of the extension itself. */
 const OWN: Group = {
@@ -39,23 +39,27 @@ const OWN: Group = {
 
 /** One group for each of the schema's sections, after the extension's own. */
 export function configuration(schema: Schema): Group[] {
-  const sections = Object.entries(schema.properties ?? {}).filter(([name]) => !OF_THE_FILE.includes(name));
-  const groups = sections.map(([section, inner]) => {
-    const properties = leaves(inner, section).map(([key, leaf]): [string, Schema] => [
+  const groups = Object.entries(schema.properties ?? {}).map(([section, inner]) => {
+    const properties = settable(inner, section).map(([key, leaf]): [string, Schema] => [
       `codesage.${key}`,
       setting(key, leaf),
     ]);
     return { title: capital(section), properties: Object.fromEntries(properties) };
   });
-  return [OWN, ...groups];
+  return [OWN, ...groups.filter((group) => Object.keys(group.properties).length > 0)];
 }
 
 /** What the settings of a workspace may not say either, before that is trusted. */
 export function restricted(schema: Schema): string[] {
   const held = Object.entries(schema.properties ?? {})
-    .flatMap(([section, inner]) => leaves(inner, section))
+    .flatMap(([section, inner]) => settable(inner, section))
     .filter(([key, leaf]) => leaf["x-workspace"] !== "free" && !OF_THE_MACHINE.includes(key));
   return held.map(([key]) => `codesage.${key}`);
+}
+
+/** The leaves of which an editor may say something. */
+function settable(schema: Schema, path: string): [string, Schema][] {
+  return leaves(schema, path).filter(([, leaf]) => leaf["x-workspace"] !== OF_THE_FILE);
 }
 
 function leaves(schema: Schema, path: string): [string, Schema][] {

@@ -74,7 +74,8 @@ export function activate(context: vscode.ExtensionContext): void {
       );
     },
     doctor: async () => {
-      const path = program();
+      const found = server.program();
+      const path = "path" in found ? found.path : undefined;
       const report = markdown(await server.execute(`${SECTION}.doctor`, {}));
       answers.show("Doctor", report ?? (path === undefined ? NOTHING : await doctor(path)));
     },

@@ -383,11 +383,8 @@ impl Arguments {
         table.insert("completion".into(), toml::Value::Table(completion));
         let config = folder.join(format!("{}.toml", self.mode.name()));
         std::fs::write(&config, table.to_string())?;
-        let model = match (&model.name, &model.path) {
-            (Some(name), _) => name.into(),
-            (None, Some(path)) => path.to_string_lossy(),
-            (None, None) => "builtin".into(),
-        };
+        let path = model.path.as_ref().map_or("builtin".into(), |path| path.to_string_lossy());
+        let model = model.name.as_deref().map_or(path, Into::into);
         let mut arguments = Vec::new();
         for (name, value) in
             [("--model", &*model), ("--config", &*config.to_string_lossy()), ("--log-level", "off")]

@@ -505,7 +505,7 @@ fn who_may_say_what() {
         ("sampling.stop", &["['x']"], &[]),
         ("actions.dir", &["'prompts'", "'./a/b'"], &["'OUTSIDE'", "'~/actions'"]),
         ("remote.enabled", &[], &["true", "false"]),
-        ("remote.url", &[], &["'https://elsewhere.example'"]),
+        ("remote.url", &[], &["'http://10.0.0.7:8000'"]),
         ("remote.model", &[], &["'x'"]),
         ("remote.when", &[], &["'all'"]),
         ("remote.apiKeyEnv", &[], &["'MY_KEY'"]),

@@ -12,6 +12,7 @@ use tower_lsp::lsp_types::request::{Completion, Request, WorkspaceConfiguration}
 use tower_lsp::lsp_types::{ConfigurationItem, ConfigurationParams, MessageType, Url};
 
 use crate::config::key::KEYS;
+use crate::config::mask::masked;
 use crate::config::{Layers, Menu, Problem, Settings};
 use crate::engine::Role;
 use crate::log;
@@ -94,7 +95,7 @@ impl Session {
         let (mut before, mut now) = (self.begun_with.clone(), settings.clone());
         let waits = KEYS.iter().filter(|key| key.needs_restart()).filter_map(|key| {
             let value = key.value(&mut now);
-            (value != key.value(&mut before)).then(|| format!("`{} = {value}`", key.name))
+            (value != key.value(&mut before)).then(|| format!("`{} = {}`", key.name, masked(&value)))
         });
         let waits: Vec<String> = waits.collect();
         if !waits.is_empty() {
