@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::engine::EngineStats;
 use crate::engine::stats::Window;
+use crate::engine::{EngineStats, Speed};
 
 /// See the module.
 #[derive(Default)]
@@ -24,9 +24,12 @@ impl Counters {
         stats.busy_ms = u64::try_from(self.busy.as_millis()).unwrap_or(u64::MAX);
         stats.queue_ms = self.queue.percentiles();
         stats.cancel_ms = self.cancel.percentiles();
-        stats.tokens_per_second.prompt = self.prompt_speed.per_second();
-        stats.tokens_per_second.generate = self.generate_speed.per_second();
+        stats.tokens_per_second = self.speed();
         stats
+    }
+
+    pub fn speed(&self) -> Speed {
+        Speed { prompt: self.prompt_speed.per_second(), generate: self.generate_speed.per_second() }
     }
 
     pub fn reuse(&mut self, tokens: usize) {
