@@ -73,9 +73,10 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// NB: at `trace` the HTTP client logs every byte that it sends, and with them the key of a server.
+/// NB: at `debug` and `trace` the HTTP client logs headers and every byte that it sends, and with them the key of a
+/// server, which a server may also send back.
 fn is_no_wire(line: &Metadata) -> bool {
-    !line.target().starts_with("ureq_proto")
+    !line.target().starts_with("ureq")
 }
 
 fn filter(settings: &LogSettings) -> EnvFilter {

@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use crate::doctor::build;
 use crate::models::hardware;
 
 /// Behind the program's name.
@@ -15,15 +16,7 @@ pub fn long() -> &'static str {
 }
 
 fn features() -> String {
-    let all = [
-        ("llama", cfg!(feature = "llama")),
-        ("pull", cfg!(feature = "pull")),
-        ("remote", cfg!(feature = "remote")),
-        ("cuda", cfg!(feature = "cuda")),
-        ("vulkan", cfg!(feature = "vulkan")),
-        ("metal", cfg!(feature = "metal")),
-    ];
-    let built: Vec<&str> = all.into_iter().filter_map(|(name, is_built)| is_built.then_some(name)).collect();
+    let built = build::features();
     if built.is_empty() { "no features".to_owned() } else { format!("features {}", built.join(", ")) }
 }
 
@@ -49,8 +42,8 @@ mod tests {
             assert!(manifest["features"].get(feature).is_some());
             assert_eq!(known.contains(feature), built, "{known}");
         }
-        // A feature that is added to the manifest is added here.
-        let source = include_str!("version.rs");
+        // A feature that is added to the manifest is added there.
+        let source = include_str!("../doctor/build.rs");
         for feature in manifest["features"].as_table().unwrap().keys().filter(|name| *name != "default") {
             assert!(source.contains(&format!("(\"{feature}\", cfg!(feature = \"{feature}\"))")), "{feature}");
         }

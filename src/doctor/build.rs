@@ -24,15 +24,21 @@ pub struct Build {
     pub languages: Vec<&'static str>,
 }
 
+/// Names of the features of the manifest that are in this program.
+pub fn features() -> Vec<&'static str> {
+    let all = [
+        ("llama", cfg!(feature = "llama")),
+        ("pull", cfg!(feature = "pull")),
+        ("remote", cfg!(feature = "remote")),
+        ("cuda", cfg!(feature = "cuda")),
+        ("vulkan", cfg!(feature = "vulkan")),
+        ("metal", cfg!(feature = "metal")),
+    ];
+    all.into_iter().filter_map(|(name, is_built)| is_built.then_some(name)).collect()
+}
+
 impl Build {
     pub fn of_this_program() -> Self {
-        let features = [
-            ("llama", cfg!(feature = "llama")),
-            ("pull", cfg!(feature = "pull")),
-            ("cuda", cfg!(feature = "cuda")),
-            ("vulkan", cfg!(feature = "vulkan")),
-            ("metal", cfg!(feature = "metal")),
-        ];
         let languages = Language::all().filter(|language| {
             let queries = language.grammar.as_ref().map(|grammar| grammar.queries());
             queries.is_some_and(|queries| queries.chunks.is_some() && queries.scopes.is_some())
@@ -40,7 +46,7 @@ impl Build {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             target: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
-            features: features.into_iter().filter_map(|(name, is_on)| is_on.then_some(name)).collect(),
+            features: features(),
             llama: cfg!(feature = "llama").then(pinned).flatten(),
             is_optimised: !cfg!(debug_assertions),
             instruction_sets: hardware::instruction_sets(),

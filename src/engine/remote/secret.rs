@@ -70,6 +70,12 @@ impl Source {
         match self {
             Source::None => Ok(None),
             Source::Environment(name) => {
+                // Somebody may have written the key itself there.
+                if !name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric()) {
+                    return Err("`remote.apiKeyEnv` takes the name of an environment variable: letters, digits and `_`; \
+                                what is written there is not shown, for it may be the key"
+                        .to_owned());
+                }
                 let value = std::env::var(name).map_err(|_| {
                     format!("`remote.apiKeyEnv` names the environment variable {name}, which is not set where codesage runs")
                 })?;
@@ -152,6 +158,12 @@ mod tests {
         assert_eq!(Source::None.read(PATIENT), Ok(None));
         let missing = Source::Environment("CODESAGE_NO_SUCH_VARIABLE".into());
         assert!(missing.read(PATIENT).unwrap_err().contains("CODESAGE_NO_SUCH_VARIABLE, which is not set"));
+        // The key itself, where its name belongs, is told to nobody.
+        let pasted = Source::Environment("sk-pasted".into()).read(PATIENT).unwrap_err();
+        assert!(
+            pasted.contains("the name of an environment variable") && !pasted.contains("pasted"),
+            "{pasted}"
+        );
     }
 
     #[test]
