@@ -34,7 +34,7 @@ use crate::completion::Reason;
 use crate::completion::policy::Trigger;
 use crate::config::Settings;
 use crate::context::recent::Recent;
-use crate::engine::{Backend, ModelState, Role, Usage};
+use crate::engine::{Backend, ModelState, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
 use crate::threads::lock;
 pub use permission::IGNORE_FILES;
@@ -173,11 +173,9 @@ impl Assistant {
         }
     }
 
-    /// Loads the model of a role now, needed or not.
-    pub fn wake(&self, role: Role) {
-        if let Some(roles) = &self.roles {
-            roles.wake(role);
-        }
+    /// Who sees to the models, where they come and go.
+    pub fn roles(&self) -> Option<&Roles> {
+        self.roles.as_deref()
     }
 
     /// Looks whether ignore files changed, and goes by them from the next request on. Blocking.

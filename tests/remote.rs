@@ -407,9 +407,8 @@ async fn a_cancel_ends_the_connection_wherever_it_is() {
     }
 }
 
-#[tokio::test]
-async fn a_model_that_only_stands_in_is_loaded_when_it_has_to() {
-    let server = ModelServer::always("openai", error(503, "busy"));
+/// One for edits beside that for suggestions, which is not loaded yet.
+fn two_models() -> Arc<Roles> {
     let roles = Roles::new();
     let make = |_: &Wish, _| {
         let local = ScriptedBackend::default();
@@ -419,6 +418,35 @@ async fn a_model_that_only_stands_in_is_loaded_when_it_has_to() {
     let edit_model = EditModel { name: Some("another".into()), ..EditModel::default() };
     let model = ModelSettings { edit: edit_model, ..ModelSettings::default() };
     roles.launch(Arc::new(make), &Settings { model, ..Settings::default() });
+    roles
+}
+
+#[tokio::test]
+async fn a_server_that_is_let_alone_by_now_is_stood_in_for_too() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let roles = two_models();
+    let remote = Remote::start(options(&format!("http://{closed}")));
+    let (engine, other) =
+        (remote.before(roles.edit(), Role::Edit), remote.before(roles.fill(), Role::Fill));
+    let hold = engine.hold();
+    assert!(!hold.is_coming(), "the server is there, as far as anybody knows");
+    let mut stats = engine.remote().expect("there is a server");
+    // Somebody else has found out meanwhile.
+    while stats.borrow_and_update().health != Health::Open {
+        told(other.generate(edit())).await;
+    }
+    assert_eq!(roles.edit().own_state(), Some(ModelState::Unloaded));
+    let told = told(engine.generate(edit())).await;
+    assert_eq!((&*told.text, told.by), ("local", "here"), "{told:?}");
+    engine.shutdown();
+    other.shutdown();
+    roles.shutdown();
+}
+
+#[tokio::test]
+async fn a_model_that_only_stands_in_is_loaded_when_it_has_to() {
+    let server = ModelServer::always("openai", error(503, "busy"));
+    let roles = two_models();
     let unloaded = Some(ModelState::Unloaded);
     let remote = Remote::start(options(&server.url()));
     let engine = remote.before(roles.edit(), Role::Edit);
@@ -468,12 +496,10 @@ async fn where_there_is_no_other_model_the_sentence_says_both() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::known(&options(&format!("http://{closed}"))).await;
     stage.local.set_state(ModelState::Failed("there is no such file".into()));
-    for said in [
-        "is not running, or not on that port; and the local model does not answer either: there is no such file",
-        "is not running, or not on that port; and the local model does not answer either: there is no such file",
-        "is not running, or not on that port; and no local model is loaded",
-    ] {
+    // Asked twice, and then let alone.
+    for _ in 0..3 {
         let told = stage.ask(edit()).await;
+        let said = "is not running, or not on that port; and the local model does not answer either: there is no such file";
         assert!(told.end.as_ref().is_err_and(|error| error.contains(said)), "{told:?}");
     }
 }

@@ -86,7 +86,10 @@ impl Place {
         let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 7 } });
         let answer =
             self.command("codesage.explain", json!({ "textDocument": { "uri": URI }, "range": range })).await;
-        answer["markdown"].as_str().map_or_else(|| answer.to_string(), |text| text.trim().to_owned())
+        let Some(text) = answer["markdown"].as_str() else { panic!("{answer}") };
+        // This client has no other place for it.
+        assert_eq!(self.server.expect("window/showMessage").await["params"]["message"], text);
+        text.trim().to_owned()
     }
 
     async fn stats(&mut self) -> Value {
@@ -142,20 +145,88 @@ async fn a_model_that_cannot_be_loaded_is_told_and_the_old_one_stays() {
     let mut place = Place::new(json!({ "model": { "name": "first" } })).await;
     let answer = place.command("codesage.swapModel", json!({ "id": "bad" })).await;
     assert_eq!(answer, json!({ "state": "failed", "message": "bad is no model" }));
+    const TOLD: &str = "CodeSage keeps first: bad is no model";
     let told = place.server.expect("window/showMessage").await;
-    assert_eq!(told["params"]["message"], "CodeSage keeps first: bad is no model");
+    assert_eq!(told["params"]["message"], TOLD);
     assert_eq!((place.suggested().await, place.made()), ("first".into(), "first bad".into()));
     // By a setting it is the same.
     let settings = json!({ "settings": { "codesage": { "model": { "name": "bad" } } } });
     place.server.notify("workspace/didChangeConfiguration", settings).await;
-    place.server.expect("window/showMessage").await;
+    let told = place.server.expect("window/showMessage").await;
+    assert_eq!(told["params"]["message"], TOLD);
     assert_eq!(place.suggested().await, "first");
+    // Whoever asks by hand means it: what could not be loaded is tried again, and told again.
+    let answer = place.command("codesage.swapModel", json!({ "id": "bad" })).await;
+    assert_eq!(answer["state"], "failed");
+    let told = place.server.expect("window/showMessage").await;
+    assert_eq!(told["params"]["message"], TOLD);
     // Nothing is tried again for a setting that has nothing to do with it.
     let settings = json!({ "settings": { "codesage": { "model": { "name": "bad" }, "completion": { "maxTokens": 9 } } } });
     place.server.notify("workspace/didChangeConfiguration", settings).await;
     let settings = json!({ "settings": { "codesage": { "model": { "name": "second" } } } });
     place.server.notify("workspace/didChangeConfiguration", settings).await;
     place.server.until(|server| server.logs.iter().any(|line| line.contains("second is ready"))).await;
-    assert_eq!((place.suggested().await, place.made()), ("second".into(), "first bad bad second".into()));
+    assert_eq!((place.suggested().await, place.made()), ("second".into(), "first bad bad bad second".into()));
     place.server.finish().await;
+}
+
+#[tokio::test]
+async fn a_model_for_edits_that_cannot_be_loaded_is_told_once() {
+    let mut place = Place::new(json!({ "model": { "name": "first" } })).await;
+    let answer = place.command("codesage.swapModel", json!({ "role": "edit", "id": "bad" })).await;
+    assert_eq!(answer, json!({ "state": "failed", "message": "bad is no model" }));
+    let told = place.server.expect("window/showMessage").await;
+    assert_eq!(told["params"]["message"], "CodeSage could not load the model for edits: bad is no model");
+    // One model answers for both, as before.
+    assert_eq!((place.explained().await, place.made()), ("first".into(), "first bad".into()));
+    place.server.finish().await;
+}
+
+/// Failures that follow each other at once: a state would be gone before anybody has looked at it.
+#[tokio::test]
+async fn each_of_many_failures_is_told() {
+    let mut place = Place::new(json!({ "model": { "name": "first" } })).await;
+    for number in 0..20 {
+        let answer =
+            place.command("codesage.swapModel", json!({ "id": format!("bad{number}") })).await;
+        assert_eq!(answer["state"], "failed", "{answer}");
+    }
+    for number in 0..20 {
+        let told = place.server.expect("window/showMessage").await;
+        let expected = format!("CodeSage keeps first: bad{number} is no model");
+        assert_eq!(told["params"]["message"], expected);
+    }
+    place.server.finish().await;
+}
+
+/// The client is asked for its settings before it is known which models there are; whoever acts meanwhile waits.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_before_the_models_are_known_waits_for_them() {
+    let yard = Yard::default();
+    let made = yard.made.clone();
+    let unused = Arc::new(ScriptedBackend::default());
+    let mut server = TestServer::connect_making(Box::new(yard), unused, None, Layers::new(None));
+    server.settings = None;
+    let capabilities = json!({ "workspace": { "configuration": true } });
+    server.initialize(json!({ "capabilities": capabilities })).await;
+    let asked = server.expect("workspace/configuration").await;
+    server.open(URI, "plaintext", "let a = \n").await;
+    let range = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 0, "character": 7 } });
+    let argument = json!({ "textDocument": { "uri": URI }, "range": range });
+    let params = json!({ "command": "codesage.explain", "arguments": [argument] });
+    let explained = server.request("workspace/executeCommand", params).await;
+    let params = json!({ "command": "codesage.swapModel", "arguments": [{ "role": "edit", "id": "swapped" }] });
+    let swapped = server.request("workspace/executeCommand", params).await;
+    let status = server.call("codesage/status", json!({})).await;
+    assert_eq!(status["result"]["busy"], true, "{status}");
+    server.answer(&asked, json!([{ "model": { "name": "fills", "edit": { "name": "edits" } } }])).await;
+    let answer = server.reply(explained).await["result"].clone();
+    let said = answer["markdown"].as_str().unwrap_or_default().trim().to_owned();
+    assert!(["edits", "swapped"].contains(&&*said), "{answer}");
+    let told = server.expect("window/showMessage").await;
+    assert_eq!(told["params"]["message"].as_str().unwrap_or_default().trim(), said);
+    let answer = server.reply(swapped).await["result"].clone();
+    assert_eq!(answer, json!({ "state": "ready", "message": "swapped is ready" }));
+    assert_eq!(made.lock().unwrap()[0], "fills");
+    server.finish().await;
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use codesage::assist::roles::{Maker, Roles, Weight, Wish};
 use codesage::config::Settings;
 use codesage::engine::cores::Cores;
-use codesage::engine::llama::{LlamaEngine, Options, Source};
+use codesage::engine::llama::{Alive, LlamaEngine, Options, Source, alive};
 use codesage::engine::sample::Sampling;
 use codesage::engine::{Backend, EngineError, Event, Generation, Lane, ModelState, Request, Role, Stop};
 use codesage::models::fit::{self, Asked, KvType, Model};
@@ -25,7 +25,8 @@ use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::TinyModel;
 use tokio::sync::{Mutex as Turn, MutexGuard};
 
-const DEADLINE: Duration = Duration::from_secs(120);
+/// Nothing takes this long, even on a machine that does other things.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Threads and memory are the process's: one test after the other.
 static ALONE: Turn<()> = Turn::const_new(());
@@ -73,6 +74,11 @@ fn saying(text: &str) -> TinyModel {
     // Behind the token that ends a question of either kind.
     let script = TinyModel::scripted(&[("<|fim_middle|>", text), ("@", text)]);
     TinyModel { n_layer: 1, chat_template: None, ..script }
+}
+
+/// The same, of some megabytes with its context.
+fn large(text: &str) -> TinyModel {
+    TinyModel { n_layer: 8, n_embd: 128, ..saying(text) }
 }
 
 fn write(model: &TinyModel, path: &Path) {
@@ -220,14 +226,14 @@ impl Load {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_swaps_under_load_lose_and_leak_nothing() {
     const TEXTS: [&str; 2] = ["xy;\n", "pq;\n"];
-    let mut place = Place::new(&saying(TEXTS[0])).await;
-    let files = [place.file("one", &saying(TEXTS[0])), place.file("two", &saying(TEXTS[1]))];
+    let mut place = Place::new(&large(TEXTS[0])).await;
+    let files = [place.file("one", &large(TEXTS[0])), place.file("two", &large(TEXTS[1]))];
     let loads = Arc::new([Load::default(), Load::default()]);
     let asking = [Role::Fill, Role::Edit].map(|role| {
         let (loads, seat) = (loads.clone(), place.roles.seat(role).clone());
         tokio::spawn(async move { loads[role as usize].run(seat, role, &TEXTS).await })
     });
-    let mut after_some = None;
+    let (mut half_way, mut one) = (None, 0);
     for swap in 1..=100 {
         place.settings.model.path = Some(files[swap % 2].clone());
         place.apply();
@@ -237,8 +243,9 @@ async fn a_hundred_swaps_under_load_lose_and_leak_nothing() {
         if swap % 3 > 0 {
             loads[0].some_more().await;
         }
-        if swap == 30 {
-            after_some = hardware::resident_memory();
+        one = card.model_bytes + card.kv_bytes;
+        if swap == 50 {
+            half_way = hardware::resident_memory();
         }
     }
     for (load, asking) in loads.iter().zip(asking) {
@@ -248,16 +255,23 @@ async fn a_hundred_swaps_under_load_lose_and_leak_nothing() {
         assert_eq!(load.asked.load(Ordering::SeqCst), load.answered.load(Ordering::SeqCst));
     }
     assert_eq!(place.yard.made.lock().unwrap().len(), 101);
+    let left = Alive { models: 1, contexts: 1 };
     place.until("one engine is left", |place| place.engines() == 1).await;
+    place.until("and what it has of llama.cpp's", |_| alive() == left).await;
     place.until("one thread is left", |_| threads("engine") == 1).await;
     let stats = place.roles.fill().stats();
     let answered: u64 = loads.iter().map(|load| load.answered.load(Ordering::SeqCst)).sum();
     // Every answer has its tokens and its end, whichever engine it came from.
     assert!(stats.generated_tokens >= 3 * answered, "{stats:?} for {answered}");
-    // A context of such a model has some megabytes: ten that were left would show.
-    if let (Some(before), Some(after)) = (after_some, hardware::resident_memory()) {
-        println!("{answered} answers; {} MiB after 30 swaps, {} MiB after 100", before >> 20, after >> 20);
-        assert!(after < before + (64 << 20), "{} MiB became {} MiB", before >> 20, after >> 20);
+    // What is in no count: an allocator keeps some of it for the next one, but not half of fifty models.
+    if let (Some(before), Some(after)) = (half_way, hardware::resident_memory()) {
+        println!(
+            "{answered} answers by models of {} MiB; {} MiB after 50 swaps, {} MiB after 100",
+            one >> 20,
+            before >> 20,
+            after >> 20
+        );
+        assert!(after < before + 25 * one, "{} MiB became {} MiB", before >> 20, after >> 20);
     }
     place.end().await;
 }
@@ -271,9 +285,9 @@ async fn a_file_that_is_replaced_harms_nothing_until_it_is_loaded_again() {
     std::fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(100).unwrap();
     assert_eq!(place.said(Role::Fill).await, "xy;\n");
     place.roles.reload();
-    let failed =
-        place.roles.fill().coming().wait_for(|state| matches!(state, ModelState::Failed(_))).await.is_ok();
-    assert!(failed, "it says what is wrong with it");
+    let mut coming = place.roles.fill().coming();
+    let wait = coming.wait_for(|state| matches!(state, ModelState::Failed(_)));
+    assert!(tokio::time::timeout(DEADLINE, wait).await.is_ok(), "it says what is wrong with it");
     assert_eq!(place.said(Role::Fill).await, "xy;\n");
     // Another one in its place.
     let other = place.file("other", &saying("pq;\n"));
@@ -300,7 +314,6 @@ async fn a_file_that_is_replaced_harms_nothing_until_it_is_loaded_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_models_share_the_memory_that_there_is() {
-    let large = |text: &str| TinyModel { n_layer: 8, n_embd: 128, ..saying(text) };
     let mut place = Place::new(&large("xy;\n")).await;
     let edit = place.file("edit", &large("pq;\n"));
     place.settings.model.edit.path = Some(edit);
@@ -375,8 +388,7 @@ async fn completions_beside_an_edit_of_another_model() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cache_of_small_numbers_takes_half_and_says_the_same() {
-    let model = TinyModel { n_layer: 8, n_embd: 128, ..saying("xy;\n") };
-    let mut place = Place::new(&model).await;
+    let mut place = Place::new(&large("xy;\n")).await;
     let bytes = |state| match state {
         ModelState::Ready(card) => card.kv_bytes,
         other => panic!("{other:?}"),

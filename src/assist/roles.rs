@@ -7,8 +7,8 @@
 //! memory does not allow both, the old one answers what it was asked and goes first. A model that cannot be loaded
 //! leaves the old one where it is.
 //!
-//! What is to be done is decided in one place (`crew`), one thing after the other. How two engines share the cores is
-//! `engine::cores`'s. Does *not* make engines: a [`Maker`] does.
+//! What is to be done is decided in one place (`crew`), one thing after the other; what comes of it is told in another
+//! ([`News`]). How two engines share the cores is `engine::cores`'s. Does *not* make engines: a [`Maker`] does.
 
 mod crew;
 mod holds;
@@ -20,11 +20,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::{EditModel, KvCache, ModelSettings, Parts, RemoteSettings, Settings};
 use crate::engine::remote::RemoteEngine;
-use crate::engine::{Backend, ModelState, Role};
+use crate::engine::{Backend, ModelCard, Role};
 use crate::models::{fit, hardware};
 use crate::threads::lock;
 pub use seat::Seat;
@@ -101,15 +101,33 @@ enum Word {
     Stop,
 }
 
+/// What came of a load, for the person. States follow each other, and who looks late has missed some: each of these is
+/// told, once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum News {
+    /// It answers from now on.
+    Ready(Arc<ModelCard>),
+    Failed {
+        role: Role,
+        /// A sentence that says what was found, where, and what to do.
+        why: String,
+        /// The name of who goes on answering, where somebody does.
+        kept: Option<String>,
+    },
+}
+
 /// Both seats, and who sees to them. Dropping it stops their engines.
 pub struct Roles {
     fill: Arc<Seat>,
     edit: Arc<Seat>,
-    /// None before the launch.
-    orders: Arc<Mutex<Option<Orders>>>,
+    /// None before the launch. NB: what a seat expects is changed and looked at under its lock, so that it is always
+    /// what the orders say.
+    orders: watch::Sender<Option<Orders>>,
     words: mpsc::UnboundedSender<Word>,
     /// Taken by the launch.
     heard: Mutex<Option<mpsc::UnboundedReceiver<Word>>>,
+    /// Taken by who tells the person.
+    news: Mutex<Option<mpsc::UnboundedReceiver<News>>>,
     /// Before the seats, where the person has named a server.
     before: Mutex<Vec<Arc<RemoteEngine>>>,
 }
@@ -118,11 +136,20 @@ impl Roles {
     /// Seats that say "loading" until the launch: documents arrive before it is known which model to load.
     pub fn new() -> Arc<Self> {
         let (words, heard) = mpsc::unbounded_channel();
-        let fill = Arc::new(Seat::new(Role::Fill, words.clone()));
-        let edit = Arc::new(Seat::new(Role::Edit, words.clone()));
+        let (telling, news) = mpsc::unbounded_channel();
+        let fill = Arc::new(Seat::new(Role::Fill, words.clone(), telling.clone()));
+        let edit = Arc::new(Seat::new(Role::Edit, words.clone(), telling));
         edit.share(Some(fill.clone()));
-        let heard = Mutex::new(Some(heard));
-        Arc::new(Self { fill, edit, orders: Arc::default(), words, heard, before: Mutex::default() })
+        let (heard, news) = (Mutex::new(Some(heard)), Mutex::new(Some(news)));
+        Arc::new(Self {
+            fill,
+            edit,
+            orders: watch::Sender::default(),
+            words,
+            heard,
+            news,
+            before: Mutex::default(),
+        })
     }
 
     /// Starts the model for completions; once, inside the runtime. A model that is ready at once is so when this returns.
@@ -130,36 +157,35 @@ impl Roles {
         let Some(heard) = lock(&self.heard).take() else { return };
         let orders = Orders::of(settings);
         self.edit.share(orders.edit.is_none().then(|| self.fill.clone()));
-        let limit = [maker.free_memory(), orders.memory].into_iter().flatten().min();
-        let wish = orders.fill.clone();
-        *lock(&self.orders) = Some(orders);
+        let (wish, memory) = (orders.fill.clone(), orders.memory);
+        self.orders.send_replace(Some(orders));
+        let limit = [maker.free_memory(), memory].into_iter().flatten().min();
         let engine = maker.start(&wish, limit);
-        let failed = match &*engine.watch().borrow() {
-            ModelState::Failed(why) => Some(why.clone()),
-            _ => None,
-        };
-        let mut first = self.fill.begin(engine, wish);
-        if let Some(why) = failed {
-            first = None;
-            if let Some(engine) = self.fill.give_up() {
-                self.fill.let_go(engine);
-            }
-            self.fill.fail(why);
-        }
-        let crew = crew::Crew::new(self, maker, heard);
+        let crew = crew::Crew::new(self, maker, heard, wish.clone());
+        let first = self.fill.begin(engine, wish).and_then(|started| crew.welcome(started));
         tokio::spawn(crew.run(first));
+    }
+
+    /// Waits for the launch.
+    pub async fn launched(&self) {
+        // The sender is ours.
+        let _ = self.orders.subscribe().wait_for(Option::is_some).await;
     }
 
     /// Takes new settings, and does what differs: in the background, so that this returns at once. What is loaded goes on
     /// answering until what takes its place is ready.
     pub fn apply(&self, settings: &Settings) {
         let new = Orders::of(settings);
-        let old = {
-            let mut orders = lock(&self.orders);
+        self.orders.send_if_modified(|orders| {
             // Before the launch there is nothing to change.
-            let Some(orders) = orders.as_mut() else { return };
-            std::mem::replace(orders, new.clone())
-        };
+            let Some(orders) = orders.as_mut() else { return false };
+            let old = std::mem::replace(orders, new);
+            self.turn_to(&old, orders);
+            old != *orders
+        });
+    }
+
+    fn turn_to(&self, old: &Orders, new: &Orders) {
         if (old.memory, old.idle) != (new.memory, new.idle) {
             self.tell(Word::Look);
         }
@@ -191,13 +217,20 @@ impl Roles {
         self.tell(Word::Reload);
     }
 
-    /// Loads a role's model now, needed or not.
+    /// Loads a role's model now, needed or not; one that could not be loaded is tried again.
     pub fn wake(&self, role: Role) {
+        let orders = self.orders.borrow();
         let seat = self.seat(role);
-        if !seat.is_shared() && !seat.is_there() && !seat.is_loading() {
+        let is_of_its_own = orders.as_ref().is_some_and(|orders| orders.wish(role).is_some());
+        if is_of_its_own && (seat.has_failed() || (!seat.is_there() && !seat.is_loading())) {
             seat.expect_another();
             self.tell(Word::Load(role));
         }
+    }
+
+    /// What comes of loads from now on, and what has come of them; none where it was taken before.
+    pub fn news(&self) -> Option<mpsc::UnboundedReceiver<News>> {
+        lock(&self.news).take()
     }
 
     /// What is asked for completions.
@@ -290,11 +323,6 @@ impl Wish {
 
 /// The name of the model in the binary, where one is to be named.
 pub const BUILT_IN: &str = "builtin";
-
-/// Whether an engine is no longer on its way.
-fn is_settled(state: &ModelState) -> bool {
-    matches!(state, ModelState::Ready(_) | ModelState::Failed(_))
-}
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@
 //! inside them.
 
 mod about;
+mod alive;
 mod chores;
 mod context;
 mod counters;
@@ -42,6 +43,7 @@ use crate::models::fit::{self, Device, KvType};
 use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use about::about;
+pub use alive::{Alive, alive};
 use counters::Counters;
 pub use keep::Keep;
 pub use version::version;
@@ -235,6 +237,7 @@ fn run(shared: &Arc<Shared>, source: &Source, options: &Options) {
         shared.state.send_replace(ModelState::Failed(why.into()));
     }
     *lock(&shared.counter) = None;
+    tracing::debug!("an engine has ended, and there are still {:?}", alive());
     shared.desk.leave();
     // What came in meanwhile is answered too, and nothing comes in any more.
     let jobs = {

@@ -41,7 +41,7 @@ use crate::engine::{
 use crate::prompt::Prompt;
 pub use breaker::Health;
 pub use secret::Source as Key;
-use serve::{Job, Order};
+use serve::{Detour, Job, Order};
 use server::Server;
 use state::States;
 pub use stats::RemoteStats;
@@ -185,15 +185,35 @@ impl RemoteEngine {
         self.local.generate(request).answered_by(by)
     }
 
-    /// By the local model, because the server is let alone.
+    /// By the local model, because the server is let alone. It may have to be loaded first: that the server would be let
+    /// alone was perhaps not known when it was asked whether it will be needed.
     fn instead(&self, request: Request) -> Generation {
         self.remote.stats.send_modify(|stats| stats.fallbacks += 1);
         if matches!(&*self.local.watch().borrow(), ModelState::Ready(_)) {
             return self.locally(request);
         }
-        let stats = self.remote.stats.borrow();
-        let problem = stats.problem.clone().unwrap_or_else(|| format!("{} is tried just now", stats.server));
-        Generation::failed(EngineError::Remote(format!("{problem}; and no local model is loaded")))
+        let why = {
+            let stats = self.remote.stats.borrow();
+            stats.problem.clone().unwrap_or_else(|| format!("{} is tried just now", stats.server))
+        };
+        self.ordered(|events, by, cancel| {
+            let (local, stop, usage) = (self.local.clone(), self.stop.subscribe(), Usage::default());
+            Order::Detour(Box::new(Detour { request, why, usage, local, events, by, cancel, stop }))
+        })
+    }
+
+    /// What the thread answers that asks the server.
+    fn ordered(
+        &self,
+        order: impl FnOnce(mpsc::UnboundedSender<Event>, AnsweredBy, Arc<Notify>) -> Order,
+    ) -> Generation {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let (by, cancel) = (AnsweredBy::default(), Arc::new(Notify::new()));
+        if self.remote.orders.send(order(events, by.clone(), cancel.clone())).is_err() {
+            return Generation::failed(EngineError::Stopped);
+        }
+        let interrupt = Box::new(move || cancel.notify_one());
+        Generation::new(receiver, CancelOnDrop::new(Cancelled::default(), Some(interrupt))).answered_by(by)
     }
 }
 
@@ -214,22 +234,10 @@ impl Backend for RemoteEngine {
         let Some(leave) = server.leave() else {
             return self.instead(request);
         };
-        let (events, receiver) = mpsc::unbounded_channel();
-        let (by, cancel) = (AnsweredBy::default(), Arc::new(Notify::new()));
-        let job = Job {
-            request,
-            leave,
-            local: self.local.clone(),
-            events,
-            by: by.clone(),
-            cancel: cancel.clone(),
-            stop: self.stop.subscribe(),
-        };
-        if self.remote.orders.send(Order::Ask(Box::new(job))).is_err() {
-            return Generation::failed(EngineError::Stopped);
-        }
-        let interrupt = Box::new(move || cancel.notify_one());
-        Generation::new(receiver, CancelOnDrop::new(Cancelled::default(), Some(interrupt))).answered_by(by)
+        self.ordered(|events, by, cancel| {
+            let (local, stop) = (self.local.clone(), self.stop.subscribe());
+            Order::Ask(Box::new(Job { request, leave, local, events, by, cancel, stop }))
+        })
     }
 
     /// By the local model, for nobody else counts here; they are near enough.

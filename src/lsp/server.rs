@@ -142,6 +142,9 @@ impl LanguageServer for Server {
             self.roles.apply(&session.assistant.settings());
             tokio::spawn(model_progress::follow(session.clone(), Role::Fill));
             tokio::spawn(model_progress::follow(session.clone(), Role::Edit));
+            if let Some(news) = self.roles.news() {
+                tokio::spawn(model_progress::tell(session.clone(), news));
+            }
             tokio::spawn(status::follow(session.clone()));
             tokio::spawn(remote_news::follow(session.clone()));
         }

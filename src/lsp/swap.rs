@@ -20,28 +20,35 @@ fn role(name: Option<&str>) -> Option<Role> {
 pub async fn run(session: &Session, argument: &Value) -> Value {
     let text = |name: &str| argument.get(name).and_then(Value::as_str);
     let Some(role) = role(text("role")) else {
-        let message = "the roles are `fill`, for completions, and `edit`, for edits and explanations";
-        return json!({ "state": "failed", "message": message });
+        return failed("the roles are `fill`, for completions, and `edit`, for edits and explanations");
     };
-    let id = text("id").or(argument.as_str());
-    let before = session.swap(role, id.and_then(Swapped::named));
-    session.assistant.wake(role);
-    let backend = match role {
-        Role::Fill => session.assistant.backend(),
-        Role::Edit => session.assistant.editor(),
+    let Some(roles) = session.assistant.roles() else {
+        return failed("this session has one model, which stays");
     };
-    match settled(backend.as_ref()).await {
-        ModelState::Ready(card) => json!({ "state": "ready", "message": format!("{} is ready", card.name) }),
+    let model = text("id").or(argument.as_str()).and_then(Swapped::named);
+    // Before, nobody knows what there is to be swapped.
+    roles.launched().await;
+    let before = session.swap(role, model.clone());
+    roles.wake(role);
+    match settled(&**roles.seat(role)).await {
+        // An edit is made by the model for completions, which says for itself how it is.
+        _ if roles.seat(role).is_shared() => ready("one model answers for both"),
+        ModelState::Ready(card) => ready(&format!("{} is ready", card.name)),
         ModelState::Failed(why) => {
             // What answers now is what was swapped to before; whoever asks again means something else.
-            session.swap(role, before);
-            json!({ "state": "failed", "message": why })
+            session.swap_back(role, model.as_ref(), before);
+            failed(&why)
         }
-        // An edit is made by the model for completions, which says for itself how it is.
-        ModelState::Unloaded | ModelState::Loading { .. } => {
-            json!({ "state": "ready", "message": "one model answers for both" })
-        }
+        ModelState::Unloaded | ModelState::Loading { .. } => failed("it is not needed any more"),
     }
+}
+
+fn ready(message: &str) -> Value {
+    json!({ "state": "ready", "message": message })
+}
+
+fn failed(message: &str) -> Value {
+    json!({ "state": "failed", "message": message })
 }
 
 /// What came of the model that was asked for last.

@@ -54,11 +54,22 @@ impl Swapped {
 impl Switch {
     /// Has a model answer for a role, or again that of the settings; which one did.
     pub fn swap(&mut self, role: Role, model: Option<Swapped>) -> Option<Swapped> {
-        let place = match role {
+        std::mem::replace(self.place(role), model)
+    }
+
+    /// Takes that back, unless another one was swapped to meanwhile.
+    pub fn swap_back(&mut self, role: Role, from: Option<&Swapped>, before: Option<Swapped>) {
+        let place = self.place(role);
+        if place.as_ref() == from {
+            *place = before;
+        }
+    }
+
+    fn place(&mut self, role: Role) -> &mut Option<Swapped> {
+        match role {
             Role::Fill => &mut self.fill,
             Role::Edit => &mut self.edit,
-        };
-        std::mem::replace(place, model)
+        }
     }
 
     /// Sets the models that were swapped.
@@ -166,6 +177,11 @@ mod tests {
         assert_eq!(switch.swap(Role::Fill, Swapped::named("builtin")), Swapped::named("a/b.gguf"));
         assert_eq!(set(&switch), (None, some("builtin")));
         assert_eq!(Swapped::named("  "), None);
+        // What failed goes, and what was swapped to since stays.
+        switch.swap_back(Role::Fill, Swapped::named("other").as_ref(), Swapped::named("before"));
+        assert_eq!(set(&switch), (None, some("builtin")));
+        switch.swap_back(Role::Fill, Swapped::named("builtin").as_ref(), Swapped::named("before"));
+        assert_eq!(set(&switch), (some("before"), some("builtin")));
         switch.swap(Role::Fill, None);
         switch.swap(Role::Edit, None);
         assert_eq!(set(&switch), (some("written"), None));

@@ -75,9 +75,17 @@ impl Watch {
 impl Assistant {
     /// Waits for the model that edits are made by, where it is on its way; it stays while what is returned is held.
     pub(super) async fn editor_loaded(&self) -> Hold {
-        let mut hold = self.editor.hold();
-        hold.arrival().await;
-        hold
+        loop {
+            let mut hold = self.editor.hold();
+            if !hold.is_coming() {
+                return hold;
+            }
+            hold.arrival().await;
+            // NB: it may be another one by now, as the settings have it: what came is not what is needed then.
+            if matches!(self.edit_model(), ModelState::Ready(_) | ModelState::Failed(_)) {
+                return hold;
+            }
+        }
     }
 
     /// How the model that edits are made by is asked, where nobody has said otherwise.

@@ -2,28 +2,28 @@
 //! after the other, so that no two loads count on the same memory.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::room::make_room;
 use super::seat::{Seat, Started};
-use super::{Maker, Orders, Roles, Weight, Wish, Word, is_settled};
+use super::{Maker, Orders, Roles, Weight, Wish, Word};
 use crate::engine::{ModelState, Role};
-use crate::threads::{lock, off_the_runtime};
+use crate::threads::off_the_runtime;
 
 /// See the module.
 pub struct Crew {
     fill: Arc<Seat>,
     edit: Arc<Seat>,
-    orders: Arc<Mutex<Option<Orders>>>,
+    orders: watch::Sender<Option<Orders>>,
     maker: Arc<dyn Maker>,
     words: mpsc::UnboundedReceiver<Word>,
     /// Heard while something else was done.
     backlog: VecDeque<Word>,
     /// What was wanted when it was begun to be loaded.
-    aim: Option<Wish>,
+    aim: Wish,
 }
 
 /// Why nothing was loaded.
@@ -33,16 +33,38 @@ enum Unloaded {
     Outdated,
 }
 
+/// What has come of an engine on its way.
+enum Look {
+    Coming(Started),
+    Settled(Result<(), Unloaded>),
+}
+
 impl Crew {
-    pub fn new(roles: &Roles, maker: Arc<dyn Maker>, words: mpsc::UnboundedReceiver<Word>) -> Self {
+    /// `aim`: what is loaded for completions, to begin with.
+    pub fn new(
+        roles: &Roles,
+        maker: Arc<dyn Maker>,
+        words: mpsc::UnboundedReceiver<Word>,
+        aim: Wish,
+    ) -> Self {
         let (fill, edit, orders) = (roles.fill.clone(), roles.edit.clone(), roles.orders.clone());
-        Self { fill, edit, orders, maker, words, backlog: VecDeque::new(), aim: None }
+        Self { fill, edit, orders, maker, words, backlog: VecDeque::new(), aim }
+    }
+
+    /// Shows what has come of the first engine by now; gives it back where it is still on its way.
+    pub fn welcome(&self, started: Started) -> Option<Started> {
+        match self.look(Role::Fill, started) {
+            Look::Coming(started) => Some(started),
+            Look::Settled(settled) => {
+                self.tell(Role::Fill, settled);
+                None
+            }
+        }
     }
 
     /// Works until it is told to stop. `first`: what is on its way for completions.
     pub async fn run(mut self, first: Option<Started>) {
         if let Some(started) = first {
-            self.aim = self.wanted(Role::Fill);
             let settled = self.settle(Role::Fill, started).await;
             self.tell(Role::Fill, settled);
         }
@@ -52,6 +74,8 @@ impl Crew {
                 None => {
                     let idle_at = self.idle_at();
                     tokio::select! {
+                        // What is wanted by now goes before what nobody needs.
+                        biased;
                         word = self.words.recv() => word.unwrap_or(Word::Stop),
                         () = sleep_until(idle_at) => {
                             self.let_go_idle();
@@ -62,17 +86,11 @@ impl Crew {
             };
             match word {
                 Word::Stop => return,
-                // It may have come to be what was wanted, and wanted again, before this was heard.
-                Word::Load(role) if self.is_as_wanted(role) => self.seat(role).expect_nothing(),
+                Word::Load(role) if self.is_done(role) => {}
                 Word::Load(role) => self.load(role).await,
                 Word::Wake(role) if !self.seat(role).is_there() => self.load(role).await,
                 Word::Wake(_) => {}
-                Word::Share => {
-                    if let Some(engine) = self.edit.vacate(ModelState::Unloaded) {
-                        self.edit.let_go(engine);
-                    }
-                    self.edit.expect_nothing();
-                }
+                Word::Share => self.share(),
                 Word::Reload => self.reload().await,
                 Word::Look => self.keep_to_memory(),
             }
@@ -86,41 +104,64 @@ impl Crew {
         }
     }
 
-    fn wanted(&self, role: Role) -> Option<Wish> {
-        lock(&self.orders).as_ref()?.wish(role).cloned()
+    fn is_wanted(&self, role: Role, wish: &Wish) -> bool {
+        wanted(&self.orders.borrow(), role) == Some(wish)
     }
 
-    fn is_as_wanted(&self, role: Role) -> bool {
-        let serving = self.seat(role).serving().map(|serving| serving.wish);
-        serving.is_some() && serving == self.wanted(role)
+    /// Whether what is wanted serves: it may have come to be so before the word for it was heard.
+    fn is_done(&self, role: Role) -> bool {
+        let orders = self.orders.borrow();
+        let is_done = self.seat(role).serves(wanted(&orders, role));
+        if is_done {
+            self.seat(role).expect_nothing();
+        }
+        is_done
     }
 
     /// When the model for edits has been idle for long enough; none where it stays.
     fn idle_at(&self) -> Option<Instant> {
-        let after = lock(&self.orders).as_ref()?.idle?;
+        let after = self.orders.borrow().as_ref()?.idle?;
         (self.edit.is_there() && !self.edit.is_shared()).then(|| self.edit.holds().used() + after)
     }
 
     fn let_go_idle(&self) {
         // It may have been needed since.
-        if self.idle_at().is_some_and(|at| at <= Instant::now())
-            && let Some(engine) = self.edit.vacate_if_free(ModelState::Unloaded)
-        {
+        if self.idle_at().is_some_and(|at| at <= Instant::now()) && self.do_without_edit() {
             tracing::info!("the model for edits was not needed for a while and is let go");
-            self.edit.let_go(engine);
-            self.edit.expect_nothing();
         }
     }
 
     /// Where models may take less than they do, that for edits goes, unless somebody waits for it: it is the first to be
     /// done without.
     fn keep_to_memory(&self) {
-        let set = lock(&self.orders).as_ref().and_then(|orders| orders.memory);
+        let set = self.orders.borrow().as_ref().and_then(|orders| orders.memory);
         let taken = self.fill.bytes().saturating_add(self.edit.bytes());
-        if set.is_some_and(|set| taken > set)
-            && let Some(engine) = self.edit.vacate_if_free(ModelState::Unloaded)
-        {
+        if set.is_some_and(|set| taken > set) {
+            self.do_without_edit();
+        }
+    }
+
+    /// Lets the model for edits go, unless somebody needs it; whether it did.
+    fn do_without_edit(&self) -> bool {
+        let _orders = self.orders.borrow();
+        let gone = self.edit.vacate_if_free(ModelState::Unloaded);
+        if let Some(engine) = gone.clone() {
             self.edit.let_go(engine);
+            // Another one that is expected is still to come.
+            if !self.edit.is_expecting() {
+                self.edit.expect_nothing();
+            }
+        }
+        gone.is_some()
+    }
+
+    /// The model for edits goes, where it is still that for completions.
+    fn share(&self) {
+        let orders = self.orders.borrow();
+        if wanted(&orders, Role::Edit).is_none() {
+            if let Some(engine) = self.edit.vacate(ModelState::Unloaded) {
+                self.edit.let_go(engine);
+            }
             self.edit.expect_nothing();
         }
     }
@@ -131,8 +172,7 @@ impl Crew {
             let seat = self.seat(role).clone();
             let looking = seat.clone();
             let is_outdated = off_the_runtime(move || looking.is_outdated()).await.unwrap_or(false);
-            let has_failed = matches!(seat.own_state(), Some(ModelState::Failed(_)));
-            if is_outdated || has_failed {
+            if is_outdated || seat.has_failed() {
                 self.load(role).await;
             }
         }
@@ -140,28 +180,41 @@ impl Crew {
 
     /// Loads what is wanted for a role; where that fails and the one before had to make room for it, that one again.
     async fn load(&mut self, role: Role) {
-        let Some(wish) = self.wanted(role) else { return };
-        self.aim = Some(wish.clone());
-        let before = self.seat(role).serving().map(|serving| serving.wish);
-        let loaded = self.try_to_load(role, wish.clone()).await;
-        let has_nobody = !self.seat(role).is_there();
-        if let (Err(Unloaded::Failed(_)), Some(before)) = (&loaded, before.filter(|_| has_nobody))
-            && self.try_to_load(role, before).await.is_err()
+        let wish = {
+            let orders = self.orders.borrow();
+            let Some(wish) = wanted(&orders, role).cloned() else { return };
+            self.seat(role).expect_another();
+            wish
+        };
+        self.aim = wish.clone();
+        let before = self.seat(role).serving().map(|serving| serving.wish).filter(|before| *before != wish);
+        let mut loaded = self.try_to_load(role, wish).await;
+        let before = before.filter(|_| !self.seat(role).is_there());
+        if let (Err(Unloaded::Failed(why)), Some(before)) = (&mut loaded, before)
+            && let Err(Unloaded::Failed(again)) = self.try_to_load(role, before).await
         {
-            tracing::warn!("the model that made room could not be loaded again");
+            *why = format!("{why}; and the one before, which had made room for it, cannot be loaded again: {again}");
         }
         self.tell(role, loaded);
     }
 
     /// What a person is told of a load.
     fn tell(&self, role: Role, loaded: Result<(), Unloaded>) {
+        let orders = self.orders.borrow();
+        let (seat, wanted) = (self.seat(role), wanted(&orders, role));
         match loaded {
             Ok(()) => {}
-            Err(Unloaded::Failed(why)) => self.seat(role).fail(why),
-            // Whoever is wanted now is seen to next. Where that is who serves, nothing is.
+            Err(Unloaded::Failed(why)) => {
+                // Whoever is wanted by now is seen to next.
+                if wanted == Some(&self.aim) {
+                    seat.fail(&why);
+                }
+                seat.report_failure(why);
+            }
+            // The same. Where that is who serves, nothing is.
             Err(Unloaded::Outdated) => {
-                if self.is_as_wanted(role) || self.wanted(role).is_none() {
-                    self.seat(role).expect_nothing();
+                if wanted.is_none() || seat.serves(wanted) {
+                    seat.expect_nothing();
                 }
             }
         }
@@ -169,7 +222,6 @@ impl Crew {
 
     async fn try_to_load(&mut self, role: Role, wish: Wish) -> Result<(), Unloaded> {
         let seat = self.seat(role).clone();
-        seat.expect_another();
         // Who goes first where there is no room: for completions the model for edits, for edits the one before.
         let other = match role {
             Role::Fill => self.edit.clone(),
@@ -181,7 +233,7 @@ impl Crew {
             present.reverse();
         }
         let taken = present.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes));
-        let set = lock(&self.orders).as_ref().and_then(|orders| orders.memory);
+        let set = self.orders.borrow().as_ref().and_then(|orders| orders.memory);
         let (maker, weighed) = (self.maker.clone(), wish.clone());
         let weighing = off_the_runtime(move || {
             let total = maker.free_memory().map(|free| free.saturating_add(taken));
@@ -226,31 +278,46 @@ impl Crew {
         Ok(())
     }
 
+    /// What has come of an engine by now. One that is ready serves when this returns.
+    fn look(&self, role: Role, started: Started) -> Look {
+        let seat = self.seat(role);
+        let state = started.engine.watch().borrow().clone();
+        match state {
+            ModelState::Ready(_) => {
+                let orders = self.orders.borrow();
+                let is_wanted = wanted(&orders, role) == Some(&started.wish);
+                if let Some(old) = seat.install(started) {
+                    seat.let_go(old);
+                }
+                if is_wanted {
+                    seat.expect_nothing();
+                }
+                Look::Settled(Ok(()))
+            }
+            ModelState::Failed(why) => {
+                if let Some(engine) = seat.give_up() {
+                    seat.let_go(engine);
+                }
+                Look::Settled(Err(Unloaded::Failed(why)))
+            }
+            state => {
+                seat.show_loading(&state);
+                Look::Coming(started)
+            }
+        }
+    }
+
     /// Waits until an engine serves, or does not.
-    async fn settle(&mut self, role: Role, started: Started) -> Result<(), Unloaded> {
-        let seat = self.seat(role).clone();
+    async fn settle(&mut self, role: Role, mut started: Started) -> Result<(), Unloaded> {
         let mut states = started.engine.watch();
         let mut is_outdated = false;
         loop {
-            let state = states.borrow_and_update().clone();
-            if !is_settled(&state) {
-                seat.show_loading(&state);
-            }
-            match state {
-                ModelState::Ready(_) => {
-                    if let Some(old) = seat.install(started) {
-                        seat.let_go(old);
-                    }
-                    return Ok(());
-                }
-                ModelState::Failed(why) => {
-                    if let Some(engine) = seat.give_up() {
-                        seat.let_go(engine);
-                    }
-                    return Err(if is_outdated { Unloaded::Outdated } else { Unloaded::Failed(why) });
-                }
-                ModelState::Loading { .. } | ModelState::Unloaded => {}
-            }
+            states.mark_unchanged();
+            started = match self.look(role, started) {
+                Look::Coming(started) => started,
+                Look::Settled(Err(Unloaded::Failed(_))) if is_outdated => return Err(Unloaded::Outdated),
+                Look::Settled(settled) => return settled,
+            };
             tokio::select! {
                 changed = states.changed() => {
                     if changed.is_err() {
@@ -259,7 +326,7 @@ impl Crew {
                 }
                 word = self.words.recv() => {
                     let stops = self.note(word);
-                    if stops || self.wanted(role) != self.aim {
+                    if stops || !self.is_wanted(role, &self.aim) {
                         is_outdated = true;
                         started.engine.cancel_load();
                     }
@@ -282,7 +349,7 @@ impl Crew {
             tokio::select! {
                 done = &mut waited => return Ok(done),
                 word = self.words.recv() => {
-                    if self.note(word) || self.wanted(role) != self.aim {
+                    if self.note(word) || !self.is_wanted(role, &self.aim) {
                         return Err(Unloaded::Outdated);
                     }
                 }
@@ -297,6 +364,10 @@ impl Crew {
         self.backlog.push_back(word);
         stops
     }
+}
+
+fn wanted(orders: &Option<Orders>, role: Role) -> Option<&Wish> {
+    orders.as_ref()?.wish(role)
 }
 
 const BEGINNING: ModelState = ModelState::Loading { fraction: 0.0 };

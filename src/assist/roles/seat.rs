@@ -1,19 +1,18 @@
 //! One role's place: a backend whose engine comes and goes, and whose requests are each answered all the same.
 //!
 //! A request goes to the engine that serves as it comes, and stays there: an engine that is replaced answers what it was
-//! asked before it stops. Does *not* decide who serves: `crew` does.
+//! asked before it stops. What a seat says to whoever asks is in `asked`. Does *not* decide who serves: `crew` does.
+
+mod asked;
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::sync::{mpsc, watch};
 
 use super::holds::Holds;
-use super::{Wish, Word};
+use super::{News, Wish, Word};
 use crate::config::stamp::{Stamp, stamp};
-use crate::engine::{
-    Backend, EngineError, EngineStats, Generation, Hold, Lane, ModelState, Request, Role, Speed,
-};
-use crate::prompt::Prompt;
+use crate::engine::{Backend, EngineStats, ModelState, Role};
 use crate::threads::lock;
 
 /// See the module.
@@ -26,6 +25,7 @@ pub struct Seat {
     coming: watch::Sender<ModelState>,
     holds: Arc<Holds>,
     words: mpsc::UnboundedSender<Word>,
+    news: mpsc::UnboundedSender<News>,
 }
 
 #[derive(Default)]
@@ -60,7 +60,11 @@ pub struct Started {
 const BEGINNING: ModelState = ModelState::Loading { fraction: 0.0 };
 
 impl Seat {
-    pub(super) fn new(role: Role, words: mpsc::UnboundedSender<Word>) -> Self {
+    pub(super) fn new(
+        role: Role,
+        words: mpsc::UnboundedSender<Word>,
+        news: mpsc::UnboundedSender<News>,
+    ) -> Self {
         let first = match role {
             Role::Fill => BEGINNING,
             Role::Edit => ModelState::Unloaded,
@@ -72,6 +76,7 @@ impl Seat {
             coming: watch::Sender::new(first),
             holds: Arc::default(),
             words,
+            news,
         }
     }
 
@@ -100,6 +105,22 @@ impl Seat {
         !self.is_there() && matches!(*self.state.borrow(), ModelState::Loading { .. })
     }
 
+    /// Whether another engine was asked for, and nothing has come of that yet.
+    pub(super) fn is_expecting(&self) -> bool {
+        matches!(*self.coming.borrow(), ModelState::Loading { .. })
+    }
+
+    /// Whether what was asked for last could not be loaded.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(*self.coming.borrow(), ModelState::Failed(_))
+    }
+
+    /// Whether the engine of this wish serves, and is well.
+    pub(super) fn serves(&self, wish: Option<&Wish>) -> bool {
+        let serving = self.serving().filter(|serving| Some(&serving.wish) == wish);
+        serving.is_some_and(|serving| matches!(*serving.engine.watch().borrow(), ModelState::Ready(_)))
+    }
+
     pub(super) fn serving(&self) -> Option<Serving> {
         lock(&self.inner).serving.clone()
     }
@@ -112,7 +133,7 @@ impl Seat {
         }
     }
 
-    /// Nothing is expected any more: what serves is all there is.
+    /// Nothing is expected any more: what serves is all there is, or what was expected.
     pub(super) fn expect_nothing(&self) {
         let state = self.state.borrow().clone();
         let state = if self.is_there() { state } else { ModelState::Unloaded };
@@ -128,8 +149,8 @@ impl Seat {
         }
     }
 
-    /// An engine begins to load. One that is ready serves at once, and nothing is on its way.
-    pub(super) fn begin(self: &Arc<Self>, engine: Arc<dyn Backend>, wish: Wish) -> Option<Started> {
+    /// An engine begins to load; none where this seat is closed.
+    pub(super) fn begin(&self, engine: Arc<dyn Backend>, wish: Wish) -> Option<Started> {
         let stamp = wish.model.path.as_deref().and_then(stamp);
         let is_closed = {
             let mut inner = lock(&self.inner);
@@ -142,21 +163,7 @@ impl Seat {
             engine.shutdown();
             return None;
         }
-        let started = Started { engine, wish, stamp };
-        let state = started.engine.watch().borrow().clone();
-        match state {
-            ModelState::Ready(_) => {
-                // Nobody served before the first one, and others are never ready at once.
-                if let Some(old) = self.install(started) {
-                    self.let_go(old);
-                }
-                None
-            }
-            state => {
-                self.show_loading(&state);
-                Some(started)
-            }
-        }
+        Some(Started { engine, wish, stamp })
     }
 
     /// How the engine on its way comes along.
@@ -169,7 +176,8 @@ impl Seat {
         }
     }
 
-    /// The engine on its way is ready, and serves from now on. Returns who did before.
+    /// The engine on its way is ready, and serves from now on. Returns who did before. Whether it is what was expected is
+    /// for who calls this to say.
     pub(super) fn install(self: &Arc<Self>, started: Started) -> Option<Arc<dyn Backend>> {
         let Started { engine, wish, stamp: seen } = started;
         let mut states = engine.watch();
@@ -190,7 +198,11 @@ impl Seat {
             old
         };
         self.holds.touch();
-        self.coming.send_replace(state);
+        match state {
+            ModelState::Ready(card) => self.report(News::Ready(card)),
+            ModelState::Failed(why) => self.report_failure(why),
+            ModelState::Unloaded | ModelState::Loading { .. } => {}
+        }
         tokio::spawn(follow(Arc::downgrade(self), engine, states));
         old
     }
@@ -204,12 +216,26 @@ impl Seat {
     }
 
     /// Nothing new was loaded, for this reason; who serves goes on.
-    pub(super) fn fail(&self, why: String) {
-        let failed = ModelState::Failed(why);
+    pub(super) fn fail(&self, why: &str) {
+        let failed = ModelState::Failed(why.to_owned());
         if !self.is_there() {
             self.state.send_replace(failed.clone());
         }
         self.coming.send_replace(failed);
+    }
+
+    /// Tells the person of a failure; once for each.
+    pub(super) fn report_failure(&self, why: String) {
+        let kept = match &*self.state.borrow() {
+            ModelState::Ready(card) => Some(card.name.clone()),
+            ModelState::Unloaded | ModelState::Loading { .. } | ModelState::Failed(_) => None,
+        };
+        self.report(News::Failed { role: self.role, why, kept });
+    }
+
+    fn report(&self, news: News) {
+        // Where nobody listens any more all has ended.
+        let _ = self.news.send(news);
     }
 
     /// Takes the engine away from new requests, unless somebody needs it. `then`: what the seat shows.
@@ -268,18 +294,6 @@ impl Seat {
     pub(super) fn holds(&self) -> &Arc<Holds> {
         &self.holds
     }
-
-    fn shared(&self) -> Option<Arc<Seat>> {
-        lock(&self.inner).shared.clone()
-    }
-
-    fn refusal(&self) -> EngineError {
-        match &*self.state.borrow() {
-            ModelState::Unloaded => EngineError::NotLoaded,
-            ModelState::Loading { .. } | ModelState::Ready(_) => EngineError::Loading,
-            ModelState::Failed(why) => EngineError::LoadFailed(why.clone()),
-        }
-    }
 }
 
 /// Shows what becomes of the engine that serves, for as long as it does.
@@ -293,108 +307,11 @@ async fn follow(seat: Weak<Seat>, engine: Arc<dyn Backend>, mut states: watch::R
         let state = states.borrow_and_update().clone();
         seat.state.send_replace(state.clone());
         if inner.loading.is_none() {
-            seat.coming.send_replace(state);
+            seat.coming.send_replace(state.clone());
         }
-    }
-}
-
-impl Backend for Seat {
-    fn generate(&self, request: Request) -> Generation {
-        if let Some(shared) = self.shared() {
-            return shared.generate(request);
-        }
-        if request.lane == Lane::Action {
-            self.holds.touch();
-        }
-        // NB: the engine is asked under the lock, so that none is asked that was told to finish.
-        let inner = lock(&self.inner);
-        match &inner.serving {
-            Some(serving) => serving.engine.generate(request),
-            None => Generation::failed(self.refusal()),
-        }
-    }
-
-    fn count_tokens(&self, text: &str) -> Option<usize> {
-        if let Some(shared) = self.shared() {
-            return shared.count_tokens(text);
-        }
-        self.serving()?.engine.count_tokens(text)
-    }
-
-    /// NB: of whoever answers now; where that may change to another seat, ask again.
-    fn watch(&self) -> watch::Receiver<ModelState> {
-        self.shared().map_or_else(|| self.state.subscribe(), |shared| shared.watch())
-    }
-
-    /// Of the models of its own, those before included: what is counted elsewhere is not counted here.
-    fn stats(&self) -> EngineStats {
-        let inner = lock(&self.inner);
-        let mut sum = match &inner.serving {
-            Some(serving) => serving.engine.stats().with(&inner.past),
-            None => inner.past.clone(),
-        };
-        for engine in &inner.leaving {
-            sum = sum.with(&engine.stats());
-        }
-        sum
-    }
-
-    fn speed(&self) -> Speed {
-        if let Some(shared) = self.shared() {
-            return shared.speed();
-        }
-        self.serving().map(|serving| serving.engine.speed()).unwrap_or_default()
-    }
-
-    fn cancel_load(&self) {
-        let inner = lock(&self.inner);
-        match (&inner.loading, &inner.serving) {
-            (Some(engine), _) => engine.cancel_load(),
-            (None, Some(serving)) => serving.engine.cancel_load(),
-            (None, None) => {}
-        }
-    }
-
-    fn shutdown(&self) {
-        let engines: Vec<Arc<dyn Backend>> = {
-            let mut inner = lock(&self.inner);
-            inner.is_closed = true;
-            let Inner { serving, loading, leaving, .. } = &*inner;
-            let serving = serving.iter().map(|serving| &serving.engine);
-            serving.chain(loading).chain(leaving).cloned().collect()
-        };
-        for engine in engines {
-            engine.shutdown();
-        }
-    }
-
-    fn coming(&self) -> watch::Receiver<ModelState> {
-        self.coming.subscribe()
-    }
-
-    fn hold(&self) -> Hold {
-        if let Some(shared) = self.shared() {
-            return shared.hold();
-        }
-        let held = self.holds.take();
-        let is_there = self.is_there();
-        self.state.send_if_modified(|state| {
-            // What could not be loaded for an edit is tried again with the next one, which a person asks for.
-            let is_lost = self.role == Role::Edit && matches!(state, ModelState::Failed(_));
-            let is_asleep = !is_there && (*state == ModelState::Unloaded || is_lost);
-            if is_asleep {
-                *state = BEGINNING;
-                // Where nobody listens any more all has ended.
-                let _ = self.words.send(Word::Wake(self.role));
-            }
-            is_asleep
-        });
-        Hold::keeping(held, self.state.subscribe())
-    }
-
-    fn retire(&self, prompt: Prompt) {
-        if let Some(serving) = self.serving() {
-            serving.engine.retire(prompt);
+        drop(inner);
+        if let ModelState::Failed(why) = state {
+            seat.report_failure(why);
         }
     }
 }

@@ -76,6 +76,7 @@ impl Maker for Yard {
 struct Place {
     yard: Arc<Yard>,
     roles: Arc<Roles>,
+    news: mpsc::UnboundedReceiver<News>,
 }
 
 fn settings(fill: &str, edit: Option<&str>, memory_mb: Option<u32>) -> Settings {
@@ -90,7 +91,17 @@ impl Place {
     fn new(settings: &Settings) -> Self {
         let (yard, roles) = (Arc::new(Yard::default()), Roles::new());
         roles.launch(yard.clone(), settings);
-        Self { yard, roles }
+        let news = roles.news().expect("nobody has taken it");
+        Self { yard, roles, news }
+    }
+
+    /// What a person is told since this was asked last: the names of who is ready, and failures with who is kept.
+    fn told(&mut self) -> String {
+        let told = std::iter::from_fn(|| self.news.try_recv().ok()).map(|news| match news {
+            News::Ready(card) => card.name.clone(),
+            News::Failed { role, why, kept } => format!("{role:?} ({why}) {}", kept.unwrap_or("-".into())),
+        });
+        told.collect::<Vec<_>>().join(", ")
     }
 
     /// The names of all that was made.
@@ -240,24 +251,81 @@ async fn the_old_one_answers_until_the_new_one_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_loaded_changes_nothing() {
     for (name, why) in [("bad:4", "bad:4 cannot be loaded"), ("huge:9", "huge:9 needs more than 10000000")] {
-        let place = Place::new(&settings("a:4", None, Some(10)));
+        let mut place = Place::new(&settings("a:4", None, Some(10)));
         place.settled().await;
+        assert_eq!(place.told(), "a:4");
         place.roles.apply(&settings(name, None, Some(10)));
         place.settled().await;
-        assert_eq!(place.serving(), "a:4 | a:4");
+        let failure = format!("Fill ({why}) a:4");
+        assert_eq!((place.serving(), place.told()), ("a:4 | a:4".into(), failure.clone()));
         assert_eq!(*place.roles.fill().coming().borrow(), ModelState::Failed(why.into()));
         assert_eq!(place.said(Role::Fill).await, "a:4");
-        // The same settings again are no reason to try it again; a reload is, where nothing else serves.
+        // The same settings again are no reason to try it again.
         let made = place.made();
         place.roles.apply(&settings(name, None, Some(10)));
         place.settled().await;
-        assert_eq!(place.made(), made);
+        assert_eq!((place.made(), place.told()), (made, String::new()));
+        // A reload is, and so is who asks by hand.
+        place.roles.reload();
+        place.settled().await;
+        assert_eq!(place.told(), failure);
+        place.roles.wake(Role::Fill);
+        place.settled().await;
+        assert_eq!(place.told(), failure);
+        // Back to what serves: there is nothing to tell.
+        place.roles.apply(&settings("a:4", None, Some(10)));
+        place.settled().await;
+        assert_eq!((&*place.told(), place.roles.fill().coming().borrow().clone()), ("", ready("a:4")));
     }
-    let place = Place::new(&settings("bad:1", None, None));
+    let mut place = Place::new(&settings("bad:1", None, None));
     assert_eq!(place.serving(), "(bad:1 cannot be loaded) | (bad:1 cannot be loaded)");
+    assert_eq!(place.told(), "Fill (bad:1 cannot be loaded) -");
     place.roles.reload();
     place.settled().await;
-    assert_eq!(place.made(), "bad:1 bad:1");
+    assert_eq!((&*place.made(), &*place.told()), ("bad:1 bad:1", "Fill (bad:1 cannot be loaded) -"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_is_told_once_and_however_soon_another_follows() {
+    let mut place = Place::new(&settings("a:4", Some("bad:1"), None));
+    let hold = place.roles.edit().hold();
+    place.settled().await;
+    assert_eq!((&*place.told(), hold.is_coming()), ("a:4, Edit (bad:1 cannot be loaded) -", false));
+    // The next edit tries again.
+    drop(hold);
+    let _hold = place.roles.edit().hold();
+    place.settled().await;
+    assert_eq!(place.told(), "Edit (bad:1 cannot be loaded) -");
+    // One that ends while it serves.
+    place.engine("a:4").set_state(ModelState::Failed("it is broken".into()));
+    place.settled().await;
+    assert_eq!(place.told(), "Fill (it is broken) -");
+    place.roles.reload();
+    place.settled().await;
+    assert_eq!((&*place.told(), place.serving()), ("a:4, Edit (bad:1 cannot be loaded) -", "a:4 | (bad:1 cannot be loaded)".into()));
+    for number in 0..9 {
+        place.roles.apply(&settings(&format!("bad:{number}"), None, None));
+        place.settled().await;
+    }
+    let told = place.told();
+    let expected: Vec<String> =
+        (0..9).map(|number| format!("Fill (bad:{number} cannot be loaded) a:4")).collect();
+    assert_eq!(told, expected.join(", "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_launch_waits_for_the_model_that_is_launched() {
+    let (yard, roles) = (Arc::new(Yard::default()), Roles::new());
+    let mut hold = roles.edit().hold();
+    assert!(hold.is_coming() && roles.edit().is_shared());
+    roles.launch(yard.clone(), &settings("a:4", Some("b:4"), None));
+    roles.launched().await;
+    hold.arrival().await;
+    // It was another one that came.
+    assert!(!hold.is_coming() && !roles.edit().is_shared());
+    let mut hold = roles.edit().hold();
+    hold.arrival().await;
+    assert_eq!(*roles.edit().watch().borrow(), ready("b:4"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -290,7 +358,7 @@ async fn who_is_needed_takes_the_place_of_who_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn where_there_is_no_room_for_both_the_old_one_answers_and_goes_first() {
-    let place = Place::new(&settings("a:6", None, Some(10)));
+    let mut place = Place::new(&settings("a:6", None, Some(10)));
     place.settled().await;
     let pieces = ["a", "b", "c"].map(String::from).to_vec();
     place.engine("a:6").say(Script { pieces, delay: Duration::from_secs(60), ..Script::default() });
@@ -304,6 +372,7 @@ async fn where_there_is_no_room_for_both_the_old_one_answers_and_goes_first() {
     place.settled().await;
     place.until("c:6 | c:6").await;
     assert_eq!(place.made(), "a:6 c:6 bad:6 c:6");
+    assert_eq!(place.told(), "a:6, c:6, c:6, Fill (bad:6 cannot be loaded) c:6");
     let coming = place.roles.fill().coming().borrow().clone();
     assert_eq!(coming, ModelState::Failed("bad:6 cannot be loaded".into()));
 }

@@ -21,6 +21,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
 use super::Interrupt;
+use super::alive::Counted;
 use crate::engine::checkpoint::Checkpoints;
 use crate::engine::slot::Token;
 use crate::models::fit::KvType;
@@ -87,6 +88,7 @@ pub struct Context<'model> {
     window: Option<usize>,
     // NB: after `context`, whose abort callback points into it: fields drop in this order.
     _interrupt: Arc<Interrupt>,
+    _counted: Counted,
 }
 
 // The abort callback is set through the wrapper's own struct, which is a struct of one field. The language does not
@@ -167,6 +169,7 @@ impl<'model> Context<'model> {
             checkpoints: checkpoints.collect(),
             window: shape.window.map(|window| window as usize),
             _interrupt: interrupt,
+            _counted: Counted::context(),
         })
     }
 

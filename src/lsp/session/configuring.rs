@@ -185,6 +185,12 @@ impl Session {
         before
     }
 
+    /// Has that model answer again which did before this one, where this one is still what was swapped to last.
+    pub fn swap_back(&self, role: Role, from: Option<&Swapped>, before: Option<Swapped>) {
+        lock(&self.switch).swap_back(role, from, before);
+        self.settle();
+    }
+
     /// Reads all settings again, whether or not they look changed, and models whose files were replaced.
     pub async fn reload(self: &Arc<Self>) {
         let session = self.clone();
