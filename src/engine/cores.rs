@@ -181,7 +181,7 @@ impl Desk {
                 return Some(turn);
             }
             let state = lock(&self.cores.shared.state);
-            if state.computing.is_some() {
+            if state.computing.is_some() || state.next() != Some(self.id) {
                 // NB: with a limit, since `goes_on` may have changed without anybody's turn ending.
                 let _ = self.cores.shared.freed.wait_timeout(state, Duration::from_millis(10));
             }
