@@ -426,8 +426,7 @@ async fn a_server_that_is_let_alone_by_now_is_stood_in_for_too() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let roles = two_models();
     let remote = Remote::start(options(&format!("http://{closed}")));
-    let (engine, other) =
-        (remote.before(roles.edit(), Role::Edit), remote.before(roles.fill(), Role::Fill));
+    let (engine, other) = (remote.before(roles.edit(), Role::Edit), remote.before(roles.fill(), Role::Fill));
     let hold = engine.hold();
     assert!(!hold.is_coming(), "the server is there, as far as anybody knows");
     let mut stats = engine.remote().expect("there is a server");

@@ -187,8 +187,7 @@ async fn a_model_for_edits_that_cannot_be_loaded_is_told_once() {
 async fn each_of_many_failures_is_told() {
     let mut place = Place::new(json!({ "model": { "name": "first" } })).await;
     for number in 0..20 {
-        let answer =
-            place.command("codesage.swapModel", json!({ "id": format!("bad{number}") })).await;
+        let answer = place.command("codesage.swapModel", json!({ "id": format!("bad{number}") })).await;
         assert_eq!(answer["state"], "failed", "{answer}");
     }
     for number in 0..20 {
@@ -215,7 +214,8 @@ async fn what_is_asked_before_the_models_are_known_waits_for_them() {
     let argument = json!({ "textDocument": { "uri": URI }, "range": range });
     let params = json!({ "command": "codesage.explain", "arguments": [argument] });
     let explained = server.request("workspace/executeCommand", params).await;
-    let params = json!({ "command": "codesage.swapModel", "arguments": [{ "role": "edit", "id": "swapped" }] });
+    let params =
+        json!({ "command": "codesage.swapModel", "arguments": [{ "role": "edit", "id": "swapped" }] });
     let swapped = server.request("workspace/executeCommand", params).await;
     let status = server.call("codesage/status", json!({})).await;
     assert_eq!(status["result"]["busy"], true, "{status}");

@@ -305,8 +305,15 @@ mod tests {
         ];
         let rows = Report::rows(&cases, -0.5);
         assert_eq!((rows[0].confident, rows[0].confident_exact), (Share::new(1, 3), Share::new(1, 1)));
-        let report =
-            Report { model: "m".into(), parameters: 1, model_bytes: 1, seed: 1, rows, edit_model: None, edits: vec![] };
+        let report = Report {
+            model: "m".into(),
+            parameters: 1,
+            model_bytes: 1,
+            seed: 1,
+            rows,
+            edit_model: None,
+            edits: vec![],
+        };
         expect![[r#"
             language kind            holes     exact      95 %    copied   similar    syntax   stopped   repeats     empty    ms p50    tokens
             rust     line                3    33.3 %      6-79     0.0 %      0.33   100.0 %    50.0 %     0.0 %    33.3 %        20     100+5
@@ -333,10 +340,17 @@ mod tests {
             generated_tokens: 9.0,
             seconds: 1.0,
         };
-        for (by, expected) in [(None, "\n\nlanguage   action"), (Some("other"), "\n\nEdits by other:\n\nlanguage   action")] {
-            let report = Report { edit_model: by.map(str::to_owned), edits: vec![edit.clone()], ..report.clone() };
+        for (by, expected) in
+            [(None, "\n\nlanguage   action"), (Some("other"), "\n\nEdits by other:\n\nlanguage   action")]
+        {
+            let report =
+                Report { edit_model: by.map(str::to_owned), edits: vec![edit.clone()], ..report.clone() };
             assert!(report.table().contains(expected), "{}", report.table());
-            assert!(report.markdown().contains(by.unwrap_or("| language | action |")), "{}", report.markdown());
+            assert!(
+                report.markdown().contains(by.unwrap_or("| language | action |")),
+                "{}",
+                report.markdown()
+            );
         }
     }
 

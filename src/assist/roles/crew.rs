@@ -193,7 +193,9 @@ impl Crew {
         if let (Err(Unloaded::Failed(why)), Some(before)) = (&mut loaded, before)
             && let Err(Unloaded::Failed(again)) = self.try_to_load(role, before).await
         {
-            *why = format!("{why}; and the one before, which had made room for it, cannot be loaded again: {again}");
+            *why = format!(
+                "{why}; and the one before, which had made room for it, cannot be loaded again: {again}"
+            );
         }
         self.tell(role, loaded);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::engine::sample::Sampling;
 use crate::engine::scripted::{Script, ScriptedBackend};
-use crate::engine::{Event, Generation, Lane, ModelCard, Request};
+use crate::engine::{Event, Generation, Lane, ModelCard, ModelState, Request};
 use crate::prompt::{Instruct, Prompt};
 
 /// Makes engines whose models are called `name:megabytes`. One that is called `bad` cannot be loaded, and `huge` is
@@ -302,7 +302,10 @@ async fn what_fails_is_told_once_and_however_soon_another_follows() {
     assert_eq!(place.told(), "Fill (it is broken) -");
     place.roles.reload();
     place.settled().await;
-    assert_eq!((&*place.told(), place.serving()), ("a:4, Edit (bad:1 cannot be loaded) -", "a:4 | (bad:1 cannot be loaded)".into()));
+    assert_eq!(
+        (&*place.told(), place.serving()),
+        ("a:4, Edit (bad:1 cannot be loaded) -", "a:4 | (bad:1 cannot be loaded)".into())
+    );
     for number in 0..9 {
         place.roles.apply(&settings(&format!("bad:{number}"), None, None));
         place.settled().await;
