@@ -73,7 +73,7 @@ struct Place {
 fn saying(text: &str) -> TinyModel {
     // Behind the token that ends a question of either kind.
     let script = TinyModel::scripted(&[("<|fim_middle|>", text), ("@", text)]);
-    TinyModel { n_layer: 1, chat_template: None, ..script }
+    TinyModel { n_layer: 1, ..script }
 }
 
 /// The same, of some megabytes with its context.
@@ -147,7 +147,7 @@ fn request(role: Role, head: &str, max_tokens: u32) -> Request {
         tail: "\n}".into(),
         typed: String::new(),
     };
-    let said = Instruct { plain: format!("{head}@"), ..Instruct::default() };
+    let said = Instruct { user: head.into(), prefill: "@".into(), ..Instruct::default() };
     Request {
         prompt: if role == Role::Fill { Prompt::Fill(fill) } else { Prompt::Instruct(said) },
         lane: if role == Role::Fill { Lane::Completion } else { Lane::Action },
@@ -356,7 +356,7 @@ async fn two_models_share_the_memory_that_there_is() {
 /// Both compute on the same cores: neither waits for ever, and what they say is what they say alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn completions_beside_an_edit_of_another_model() {
-    let slow = TinyModel { n_layer: 12, n_embd: 128, chat_template: None, ..TinyModel::random(3) };
+    let slow = TinyModel { n_layer: 12, n_embd: 128, ..TinyModel::random(3) };
     let mut place = Place::new(&saying("xy;\n")).await;
     place.settings.model.edit.path = Some(place.file("edit", &slow));
     place.apply();

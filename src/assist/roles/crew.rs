@@ -35,7 +35,7 @@ enum Unloaded {
 
 /// What has come of an engine on its way.
 enum Look {
-    Coming(Started),
+    Coming(Box<Started>),
     Settled(Result<(), Unloaded>),
 }
 
@@ -54,7 +54,7 @@ impl Crew {
     /// Shows what has come of the first engine by now; gives it back where it is still on its way.
     pub fn welcome(&self, started: Started) -> Option<Started> {
         match self.look(Role::Fill, started) {
-            Look::Coming(started) => Some(started),
+            Look::Coming(started) => Some(*started),
             Look::Settled(settled) => {
                 self.tell(Role::Fill, settled);
                 None
@@ -304,7 +304,7 @@ impl Crew {
             }
             state => {
                 seat.show_loading(&state);
-                Look::Coming(started)
+                Look::Coming(Box::new(started))
             }
         }
     }
@@ -316,7 +316,7 @@ impl Crew {
         loop {
             states.mark_unchanged();
             started = match self.look(role, started) {
-                Look::Coming(started) => started,
+                Look::Coming(started) => *started,
                 Look::Settled(Err(Unloaded::Failed(_))) if is_outdated => return Err(Unloaded::Outdated),
                 Look::Settled(settled) => return settled,
             };
