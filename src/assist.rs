@@ -17,6 +17,7 @@ mod place;
 mod prepare;
 mod reach;
 pub mod recipes;
+pub mod roles;
 mod run;
 pub mod sent;
 pub mod stats;
@@ -33,19 +34,25 @@ use crate::completion::Reason;
 use crate::completion::policy::Trigger;
 use crate::config::Settings;
 use crate::context::recent::Recent;
-use crate::engine::{Backend, ModelState, Role, Usage};
+use crate::engine::{Backend, ModelState, Usage};
 use crate::text::{Change, Document, DocumentStore, Encoding};
 use crate::threads::lock;
 pub use permission::IGNORE_FILES;
 use permission::Permission;
 pub use place::Asker;
 use place::Places;
+use roles::Roles;
 pub use stats::Stats;
 
 /// The session's brain.
 pub struct Assistant {
     store: DocumentStore,
+    /// The model for completions.
     backend: Arc<dyn Backend>,
+    /// The model for edits and explanations; the same, where there is one alone.
+    editor: Arc<dyn Backend>,
+    /// Who sees to both, where they come and go.
+    roles: Option<Arc<Roles>>,
     /// Settings and what follows from them and from the workspace, replaced whole.
     rules: Mutex<Arc<Rules>>,
     /// What is known of each open document besides its text.
@@ -107,9 +114,27 @@ pub struct Suggestion {
 impl Assistant {
     /// `roots` are the workspace folders, for relative paths and ignore files.
     pub fn new(backend: Arc<dyn Backend>, settings: Settings, roots: Vec<PathBuf>) -> Arc<Self> {
+        Self::with(backend.clone(), backend, None, settings, roots)
+    }
+
+    /// The same, with models that come and go as the settings say.
+    pub fn with_roles(roles: Arc<Roles>, settings: Settings, roots: Vec<PathBuf>) -> Arc<Self> {
+        let (backend, editor) = roles.asked(&settings.remote);
+        Self::with(backend, editor, Some(roles), settings, roots)
+    }
+
+    fn with(
+        backend: Arc<dyn Backend>,
+        editor: Arc<dyn Backend>,
+        roles: Option<Arc<Roles>>,
+        settings: Settings,
+        roots: Vec<PathBuf>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store: DocumentStore::default(),
             backend,
+            editor,
+            roles,
             rules: Mutex::new(Arc::new(Rules::new(Arc::new(settings), roots))),
             places: Mutex::default(),
             recent: Mutex::default(),
@@ -131,9 +156,26 @@ impl Assistant {
         self.rules().settings.clone()
     }
 
-    /// New settings, from the next request on. Nothing that is frozen in a prompt outlives them.
+    /// New settings, from the next request on. Nothing that is frozen in a prompt outlives them. Other models are loaded
+    /// in the background; those that are there answer until then.
     pub fn configure(&self, settings: Settings) {
-        self.replace_rules(|old| Rules::new(Arc::new(settings), old.roots.clone()));
+        let settings = Arc::new(settings);
+        self.replace_rules(|old| Rules::new(settings.clone(), old.roots.clone()));
+        if let Some(roles) = &self.roles {
+            roles.apply(&settings);
+        }
+    }
+
+    /// Loads model files again that were replaced, and tries again what could not be loaded.
+    pub fn reload_models(&self) {
+        if let Some(roles) = &self.roles {
+            roles.reload();
+        }
+    }
+
+    /// Who sees to the models, where they come and go.
+    pub fn roles(&self) -> Option<&Roles> {
+        self.roles.as_deref()
     }
 
     /// Looks whether ignore files changed, and goes by them from the next request on. Blocking.
@@ -154,17 +196,23 @@ impl Assistant {
         *lock(&self.sent) = None;
     }
 
+    /// The model for completions.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
+    }
+
+    /// The model for edits and explanations.
+    pub fn editor(&self) -> &Arc<dyn Backend> {
+        &self.editor
     }
 
     pub fn model(&self) -> ModelState {
         self.backend.watch().borrow().clone()
     }
 
-    /// The same of the model that edits.
+    /// The same of the model for edits and explanations.
     pub fn edit_model(&self) -> ModelState {
-        self.backend.watch_for(Role::Edit).borrow().clone()
+        self.editor.watch().borrow().clone()
     }
 
     /// The open document, as it stands.
@@ -210,8 +258,13 @@ impl Assistant {
     /// The `codesage/stats` object.
     pub fn stats(&self) -> Stats {
         let unseen = lock(&self.places).unseen();
+        let editing = self.roles.as_ref().and_then(|roles| roles.edit().own_state());
+        let engine = match &self.roles {
+            Some(_) => self.backend.stats().with(&self.editor.stats()),
+            None => self.backend.stats(),
+        };
         let remote = self.backend.remote().map(|stats| stats.borrow().clone());
-        let stats = stats::Stats::new(&self.model(), &lock(&self.ledger), unseen, self.backend.stats());
+        let stats = stats::Stats::new(&self.model(), editing.as_ref(), &lock(&self.ledger), unseen, engine);
         Stats { remote, ..stats }
     }
 

@@ -13,6 +13,7 @@ mod count;
 mod demo;
 mod doctor;
 mod edit;
+mod engines;
 mod eval;
 mod interrupt;
 mod journal;
@@ -32,13 +33,12 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{CommandLine, Layers, Origin, Part, RemoteSettings, Settings};
+use crate::assist::roles::{self, Maker, Wish};
+use crate::config::{CommandLine, Layers, Origin, Part, Settings};
 use crate::edit::guard::Guard;
-use crate::engine::remote::{self, Remote};
-use crate::engine::{Backend, ModelCard, ModelState};
+use crate::engine::{Backend, ModelCard, ModelState, Role};
 use crate::log;
-use crate::models::discover::Surroundings;
-use crate::models::{hardware, named};
+use engines::Engines;
 use interrupt::Interrupt;
 
 /// A language server with a private, local coding model inside it.
@@ -239,94 +239,24 @@ fn settings_in(mut layers: Layers, folder: &Path) -> Settings {
     settings
 }
 
-/// Starts the model that the settings name, and stands the server before it that they name, if any; returns at once.
-/// With the next one the only place where an engine is made.
-fn backend(settings: &Settings) -> Arc<dyn Backend> {
-    let local = local_backend(settings);
-    match remote_options(&settings.remote) {
-        Some(options) => Remote::start(options).before(local),
+/// Starts the model that the settings name for a role, and stands the server before it that they name, if any; returns
+/// at once.
+fn backend(settings: &Settings, role: Role) -> Arc<dyn Backend> {
+    let local = local_backend(settings, role);
+    match roles::server(&settings.remote) {
+        Some(server) => server.before(local, role),
         None => local,
     }
 }
 
-/// The server of the settings; none where it is not switched on.
-fn remote_options(settings: &RemoteSettings) -> Option<remote::Options> {
-    let key = match &settings.api_key_env {
-        Some(name) => remote::Key::Environment(name.clone()),
-        None if settings.api_key_command.is_empty() => remote::Key::None,
-        None => remote::Key::Command(settings.api_key_command.clone()),
-    };
-    settings.enabled.then(|| remote::Options {
-        // Where there is none, the server says so.
-        url: settings.url.clone().unwrap_or_default(),
-        model: settings.model.clone(),
-        key,
-        when: settings.when,
-        allow_http: settings.allow_http,
-        context_tokens: settings.context_tokens,
-        patience: remote::Patience::default(),
-    })
-}
-
 /// Starts the model of this machine; returns at once. What is measured is that.
-fn local_backend(settings: &Settings) -> Arc<dyn Backend> {
-    match model_file(settings) {
-        Ok(file) => engine(settings, file),
-        Err(why) => Arc::new(no_model::NoModel::because(why)),
-    }
+fn local_backend(settings: &Settings, role: Role) -> Arc<dyn Backend> {
+    Engines::default().start(&Wish::of(settings, role), settings.model.memory_mb.map(bytes))
 }
 
-/// The model's file; none: the one in the binary. The error is a sentence that says what to do.
-fn model_file(settings: &Settings) -> Result<Option<PathBuf>, String> {
-    let model = &settings.model;
-    let Some(name) = &model.name else {
-        return Ok(model.path.clone());
-    };
-    let chosen = named::find(name, &Surroundings::of_process(), hardware::available_memory())?;
-    for note in chosen.notes {
-        tracing::info!("{}: {note}", chosen.path.display());
-    }
-    Ok(Some(chosen.path))
-}
-
-#[cfg(feature = "llama")]
-fn engine(settings: &Settings, file: Option<PathBuf>) -> Arc<dyn Backend> {
-    use crate::assist::journal;
-    use crate::config::KvCache;
-    use crate::engine::llama::{Keep, LlamaEngine, Options, Patience, Source, Without};
-    use crate::models::builtin;
-
-    let model = &settings.model;
-    // What is somebody else's is not read, and nothing of a project is put there.
-    let own_cache = || {
-        let told = |error: &io::Error| tracing::warn!("what was read is not kept: {error}");
-        builtin::own_cache_dir().inspect_err(told).ok()
-    };
-    let source = file.map_or(Source::BuiltIn, Source::File);
-    let options = Options {
-        threads: model.threads,
-        gpu_layers: model.gpu_layers,
-        context_tokens: model.context_tokens,
-        without: Without {
-            healing: !settings.parts.has(Part::Healing),
-            places: !settings.parts.has(Part::Places),
-            drafts: !settings.parts.has(Part::Drafts),
-        },
-        // What was read outside any project is nobody's to come back to.
-        keep: settings
-            .root
-            .clone()
-            .filter(|_| model.kv_cache == KvCache::Disk)
-            .and_then(|project| Some(Keep { folder: own_cache()?.join("kv"), project })),
-        state: journal::state_dir(),
-        patience: Patience::default(),
-    };
-    LlamaEngine::start(source, options)
-}
-
-#[cfg(not(feature = "llama"))]
-fn engine(_settings: &Settings, _file: Option<PathBuf>) -> Arc<dyn Backend> {
-    Arc::new(no_model::NoModel::without_llama())
+/// What megabytes are.
+fn bytes(megabytes: u32) -> u64 {
+    u64::from(megabytes) * 1_000_000
 }
 
 /// Waits until the model is ready; the error is a sentence.

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use crate::completion::policy::Multiline;
 use crate::engine::remote::{Key, When};
+use crate::models::fit::{Device, KvType};
 pub use layers::{CommandLine, Layers};
 pub use part::{Part, Parts};
 pub use problem::{Origin, Problem};
@@ -49,11 +50,34 @@ pub struct ModelSettings {
     pub path: Option<PathBuf>,
     /// Of the catalogue, or of a file in one of the usual places.
     pub name: Option<String>,
+    pub edit: EditModel,
     /// Decoding threads; none: measured at start.
     pub threads: Option<u32>,
+    pub device: Device,
     pub gpu_layers: Option<u32>,
     pub context_tokens: Option<u32>,
+    /// Megabytes of memory that all models together may take; none: what is free, with a margin.
+    pub memory_mb: Option<u32>,
     pub kv_cache: KvCache,
+    /// The numbers of that cache; none: what fits.
+    pub kv_type: Option<KvType>,
+}
+
+/// The model for edits and explanations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EditModel {
+    /// Neither this nor a name: the model for completions.
+    pub path: Option<PathBuf>,
+    /// As `model.name`; `builtin` is the model in the binary.
+    pub name: Option<String>,
+    /// Minutes that it stays loaded after it was needed; 0: for ever.
+    pub idle_minutes: u32,
+}
+
+impl Default for EditModel {
+    fn default() -> Self {
+        Self { path: None, name: None, idle_minutes: 10 }
+    }
 }
 
 /// `model.kvCache`: where what the model has read is kept.
@@ -107,8 +131,8 @@ pub struct ContextSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EditSettings {
     pub format: EditFormat,
-    /// Tokens of a region that an edit may rewrite.
-    pub max_region_tokens: u32,
+    /// Tokens of a region that an edit may rewrite; none: by the model's size.
+    pub max_region_tokens: Option<u32>,
     pub confirm: Confirm,
 }
 
@@ -140,16 +164,16 @@ pub enum Confirm {
 /// How the tokens of an edit are chosen. A completion is always the likeliest text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SamplingSettings {
-    /// 0: the likeliest token, always.
-    pub temperature: f32,
+    /// 0: the likeliest token, always; none: by the model's size.
+    pub temperature: Option<f32>,
     /// 0: all.
     pub top_k: u32,
     /// 1: all.
     pub top_p: f32,
     /// A part of the likeliest token's probability; 0: all.
     pub min_p: f32,
-    /// 1: none.
-    pub repeat_penalty: f32,
+    /// 1: none; none: by the model's size.
+    pub repeat_penalty: Option<f32>,
     /// 0: off; 1 and 2: the two versions of it.
     pub mirostat: u32,
     /// Bits.
@@ -221,15 +245,15 @@ impl Default for Settings {
                 speculate: true,
             },
             context: ContextSettings { cross_file: true, max_tokens: 1024, ignore: Vec::new() },
-            edits: EditSettings { format: EditFormat::Auto, max_region_tokens: 2048, confirm: Confirm::Auto },
-            // An edit is to be right, not varied: the same question has the same answer. The other numbers are
-            // llama.cpp's, for when the temperature is set.
+            edits: EditSettings { format: EditFormat::Auto, max_region_tokens: None, confirm: Confirm::Auto },
+            // An edit is to be right, not varied: the same question has the same answer, as the catalogue's profiles
+            // have it. The other numbers are llama.cpp's, for when the temperature is set.
             sampling: SamplingSettings {
-                temperature: 0.0,
+                temperature: None,
                 top_k: 40,
                 top_p: 0.95,
                 min_p: 0.05,
-                repeat_penalty: 1.0,
+                repeat_penalty: None,
                 mirostat: 0,
                 mirostat_tau: 5.0,
                 mirostat_eta: 0.1,

@@ -2,8 +2,8 @@
 
 pub mod chat;
 pub mod checkpoint;
+pub mod cores;
 pub mod heal;
-pub mod late;
 #[cfg(feature = "llama")]
 pub mod llama;
 pub mod remote;
@@ -42,12 +42,6 @@ pub trait Backend: Send + Sync {
     /// The model's state, and a way to wait for its changes.
     fn watch(&self) -> watch::Receiver<ModelState>;
 
-    /// The same of the model for one kind of question, where there is more than one. [`watch`](Self::watch) is that of
-    /// suggestions.
-    fn watch_for(&self, _role: Role) -> watch::Receiver<ModelState> {
-        self.watch()
-    }
-
     /// What is known of a server that answers in place of this machine, and a way to wait for its changes; none where
     /// the person has named none.
     fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
@@ -67,24 +61,69 @@ pub trait Backend: Send + Sync {
     /// Stops everything and joins whatever runs. Later requests end with `EngineError::Stopped`.
     fn shutdown(&self);
 
+    /// Answers what it was asked and then stops; blocks until it has. What is asked later ends with
+    /// `EngineError::Stopped`. A `shutdown` meanwhile cuts it short.
+    fn finish(&self) {
+        self.shutdown();
+    }
+
+    /// How the model that was asked for last comes along, where another one may still answer: what a person is told of
+    /// a load.
+    fn coming(&self) -> watch::Receiver<ModelState> {
+        self.watch()
+    }
+
+    /// The model is needed, and stays loaded while this is held; one that is not loaded begins to be.
+    fn hold(&self) -> Hold {
+        Hold::default()
+    }
+
     /// The place of this prompt has a newer one: what is held for it may be the next to be given up. Nothing is
     /// evaluated for it.
     fn retire(&self, _prompt: Prompt) {}
 }
 
-/// What a model is asked for.
+/// What a model is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Suggestions.
+    /// Completions.
     Fill,
     /// Edits and explanations.
     Edit,
 }
 
+/// A model that is needed. See [`Backend::hold`].
+#[derive(Default)]
+pub struct Hold {
+    state: Option<watch::Receiver<ModelState>>,
+    _kept: Option<Box<dyn Send + Sync>>,
+}
+
+impl Hold {
+    /// `kept` is dropped with it; `state` is the model's.
+    pub fn keeping(kept: impl Send + Sync + 'static, state: watch::Receiver<ModelState>) -> Self {
+        Self { state: Some(state), _kept: Some(Box::new(kept)) }
+    }
+
+    /// Whether the model is on its way, so that to wait for it is worth while.
+    pub fn is_coming(&self) -> bool {
+        let state = self.state.as_ref().map(watch::Receiver::borrow);
+        state.is_some_and(|state| matches!(*state, ModelState::Loading { .. }))
+    }
+
+    /// Waits until the model is no longer on its way.
+    pub async fn arrival(&mut self) {
+        if let Some(state) = &mut self.state {
+            // Where nobody tells any more, the question will say so.
+            let _ = state.wait_for(|state| !matches!(state, ModelState::Loading { .. })).await;
+        }
+    }
+}
+
 /// What a model is doing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelState {
-    /// None was asked for.
+    /// None was asked for, or it was let go and is loaded when it is needed.
     Unloaded,
     /// `fraction` of 1, as llama.cpp reports it.
     Loading {

@@ -34,6 +34,7 @@ pub mod session;
 pub mod settings;
 pub mod show_context;
 pub mod status;
+pub mod swap;
 pub mod switch;
 pub mod transport;
 pub mod triggers;
@@ -45,16 +46,15 @@ use std::sync::{Arc, OnceLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::assist::journal::Journal;
-use crate::config::{Layers, Settings};
-use crate::engine::Backend;
-use crate::engine::late::LateBackend;
+use crate::assist::roles::{Maker, Roles};
+use crate::config::Layers;
 use session::Session;
 
 pub use ending::{Cause, Ended};
 
-/// Starts the model that the settings name and returns at once; called at most once, when the settings are known:
-/// after `initialized`, and after the client's own settings were asked for where it has any.
-pub type Launch = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend> + Send>;
+/// Makes engines: the first when the settings are known, after `initialized`, and after the client's own settings were
+/// asked for where it has any.
+pub type Launch = Box<dyn Maker>;
 
 /// Serves one client until it leaves, whichever way it does. `layers` holds what is known before the client speaks
 /// (the user's file and the command line, if they were read); the workspace's and the editor's are added. The journal
@@ -74,12 +74,12 @@ where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let backend = LateBackend::new();
+    let roles = Roles::new();
     let signals = ending::Signals::default();
     let session = Arc::<OnceLock<Arc<Session>>>::default();
     let (service, said) = server::service(server::Start {
         layers,
-        backend: backend.clone(),
+        roles: roles.clone(),
         launch,
         journal: Journal::new(state.clone()),
         state,
@@ -96,6 +96,6 @@ where
     if let Some(session) = session.get() {
         session.end().await;
     }
-    ending::stop_engine(backend).await;
+    ending::stop_engines(roles).await;
     Ended { cause, after_shutdown: signals.shutdown_was_received() }
 }

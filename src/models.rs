@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod discover;
 #[cfg(feature = "pull")]
 pub mod fetch;
+pub mod fit;
 pub mod gguf;
 pub mod hardware;
 pub mod memory;

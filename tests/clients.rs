@@ -159,6 +159,7 @@ async fn the_capabilities_of_the_server() {
               "codesage.showContext",
               "codesage.snooze",
               "codesage.stats",
+              "codesage.swapModel",
               "codesage.toggle",
               "codesage.undo",
               "codesage.unitTest",

@@ -8,12 +8,12 @@ mod server;
 use std::collections::HashSet;
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use codesage::assist::roles::Roles;
 use codesage::config::Layers;
-use codesage::engine::ModelState;
 use codesage::engine::scripted::ScriptedBackend;
+use codesage::engine::{Backend, ModelState};
 use codesage::lsp::session::Session;
 use codesage::lsp::{Cause, Ended};
 use serde_json::{Value, json};
@@ -218,8 +218,8 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
     let settings = server.expect("workspace/configuration").await;
     // The model is launched without the answer, and asks for a progress that is not answered either.
     let create = server.expect("window/workDoneProgress/create").await;
-    server.backend.set_state(ModelState::Unloaded);
-    server.until_status("Inactive").await;
+    server.backend.set_state(ready());
+    server.until_status("Normal").await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     // Late answers, twice, and to nobody.
     for _ in 0..2 {
@@ -230,7 +230,7 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
     // The first of them is still heard.
     let shown = server.expect("window/showMessage").await.to_string();
     assert!(shown.contains("log.levle"), "{shown}");
-    server.until_status("Inactive").await;
+    server.until_status("Normal").await;
     server.finish().await;
 }
 
@@ -238,8 +238,7 @@ async fn a_client_that_does_not_answer_holds_up_nothing_for_long() {
 #[tokio::test(start_paused = true)]
 async fn of_settings_that_come_at_once_one_stands() {
     let (outbox, _said) = codesage::lsp::client::outbox();
-    let backend = Arc::new(ScriptedBackend::default());
-    let session = Session::new(&json!({}), Layers::new(None), backend, outbox, None);
+    let session = Session::new(&json!({}), Layers::new(None), Roles::new(), outbox, None);
     for _ in 0..1000 {
         std::thread::scope(|scope| {
             for tokens in [16, 32] {
@@ -295,6 +294,10 @@ fn the_log_follows_the_options_of_the_client() {
 
 const PROGRESS: &str = r#"{ "capabilities": { "window": { "workDoneProgress": true } } }"#;
 
+fn ready() -> ModelState {
+    ScriptedBackend::default().watch().borrow().clone()
+}
+
 async fn loading(params: Value) -> TestServer {
     let backend = ScriptedBackend::default();
     backend.set_state(ModelState::Loading { fraction: 0.0 });
@@ -315,7 +318,7 @@ async fn loading_shows_a_progress_that_begins_and_ends() {
         server.backend.set_state(ModelState::Loading { fraction: percent as f32 / 100.0 });
         tokio::task::yield_now().await;
     }
-    server.backend.set_state(ModelState::Unloaded);
+    server.backend.set_state(ready());
     let mut reports = 0;
     loop {
         let value = server.expect("$/progress").await["params"]["value"].clone();

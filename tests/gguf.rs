@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use codesage::models::catalog::{self, Layout, Spelling};
-use codesage::models::gguf::{Header, check, check_bytes, memory_bytes};
+use codesage::models::gguf::{Header, check, check_bytes};
 use expect_test::{Expect, expect};
 use gguf::{Gguf, Tensor, Value};
 use tiny_model::{Fim, TinyModel};
@@ -556,9 +556,9 @@ fn memory_is_weights_cache_and_batch() {
         let sum = weights + cache(context) + batch(tokens);
         sum + sum / 10
     };
-    assert_eq!(memory_bytes(&header, 2048, 512), sum(2048, 512));
-    assert_eq!(memory_bytes(&header, 1, 0), sum(256, 0));
-    assert!(memory_bytes(&header, u32::MAX, u32::MAX) > 1 << 40);
+    assert_eq!(header.needs().memory_bytes(2048, 512), sum(2048, 512));
+    assert_eq!(header.needs().memory_bytes(1, 0), sum(256, 0));
+    assert!(header.needs().memory_bytes(u32::MAX, u32::MAX) > 1 << 40);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use codesage::engine::remote::{Health, Key, Options, Patience, Remote, When};
 use codesage::engine::sample::Sampling;
 use codesage::engine::scripted::ScriptedBackend;
-use codesage::engine::{Backend, Event, Lane, Request, Stop};
+use codesage::engine::{Backend, Event, Lane, Request, Role, Stop};
 use codesage::prompt::{Fill, Instruct, Prompt};
 use tiny_model::TinyModel;
 
@@ -94,7 +94,7 @@ async fn a_real_server_answers() {
         context_tokens: None,
         patience: Patience { tries: 1000, longest_pause: Duration::from_secs(1), ..Patience::default() },
     };
-    let engine = Remote::start(options).before(Arc::new(ScriptedBackend::default()));
+    let engine = Remote::start(options).before(Arc::new(ScriptedBackend::default()), Role::Edit);
 
     // It listens before it has loaded the model, and says 503 until then: asked again and again, it answers.
     let chat =

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use architectures::KINDS;
 use codesage::models::catalog;
-use codesage::models::gguf::{check_bytes, memory_bytes};
+use codesage::models::gguf::check_bytes;
 use expect_test::expect;
 use gguf::{Gguf, Value};
 
@@ -59,7 +59,7 @@ fn damaged_headers_are_judged() {
                     let spelling = catalog::spelling(&header);
                     assert!(spelling.context <= header.context_length, "{what}");
                     let _ = catalog::recognise(&header, "x");
-                    let _ = memory_bytes(&header, u32::MAX, u32::MAX);
+                    let _ = header.needs().memory_bytes(u32::MAX, u32::MAX);
                 }
                 Err(why) => {
                     refused += 1;

@@ -8,6 +8,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use codesage::assist::roles::{Roles, Wish};
+use codesage::config::{EditModel, ModelSettings, Settings};
 use codesage::context::Snippet;
 use codesage::engine::remote::{Health, Key, Options, Patience, Remote, RemoteEngine, RemoteStats, When};
 use codesage::engine::sample::Sampling;
@@ -18,6 +20,7 @@ use codesage::engine::{
 use codesage::prompt::{Fill, Instruct, Prompt};
 use model_server::{Deed, ModelServer, chat, chats, done, error, event, finish, stream, whole};
 use serde_json::json;
+use tokio::sync::watch;
 
 const CHAT: &str = "/v1/chat/completions";
 /// Nothing takes this long, even on a machine that does other things.
@@ -54,6 +57,8 @@ fn options(url: &str) -> Options {
 /// A server before a local model that says "local".
 struct Stage {
     engine: Arc<RemoteEngine>,
+    /// The same server's, for edits.
+    editor: Arc<RemoteEngine>,
     local: Arc<ScriptedBackend>,
 }
 
@@ -61,7 +66,9 @@ impl Stage {
     fn new(options: &Options) -> Self {
         let local = Arc::new(ScriptedBackend::default());
         local.always(Script::text("local"));
-        Self { engine: Remote::start(options.clone()).before(local.clone()), local }
+        let server = Remote::start(options.clone());
+        let of = |role| server.before(local.clone(), role);
+        Self { engine: of(Role::Fill), editor: of(Role::Edit), local }
     }
 
     async fn known(options: &Options) -> Self {
@@ -80,6 +87,13 @@ impl Stage {
         self.engine.remote().expect("there is a server").borrow().clone()
     }
 
+    fn watch(&self, role: Role) -> watch::Receiver<ModelState> {
+        match role {
+            Role::Fill => self.engine.watch(),
+            Role::Edit => self.editor.watch(),
+        }
+    }
+
     async fn ask(&self, request: Request) -> Told {
         told(self.engine.generate(request)).await
     }
@@ -88,6 +102,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         self.engine.shutdown();
+        self.editor.shutdown();
     }
 }
 
@@ -413,6 +428,59 @@ async fn a_cancel_ends_the_connection_wherever_it_is() {
     }
 }
 
+/// One for edits beside that for suggestions, which is not loaded yet.
+fn two_models() -> Arc<Roles> {
+    let roles = Roles::new();
+    let make = |_: &Wish, _| {
+        let local = ScriptedBackend::default();
+        local.always(Script::text("local"));
+        Arc::new(local) as Arc<dyn Backend>
+    };
+    let edit_model = EditModel { name: Some("another".into()), ..EditModel::default() };
+    let model = ModelSettings { edit: edit_model, ..ModelSettings::default() };
+    roles.launch(Arc::new(make), &Settings { model, ..Settings::default() });
+    roles
+}
+
+#[tokio::test]
+async fn a_server_that_is_let_alone_by_now_is_stood_in_for_too() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let roles = two_models();
+    let remote = Remote::start(options(&format!("http://{closed}")));
+    let (engine, other) = (remote.before(roles.edit(), Role::Edit), remote.before(roles.fill(), Role::Fill));
+    let hold = engine.hold();
+    assert!(!hold.is_coming(), "the server is there, as far as anybody knows");
+    let mut stats = engine.remote().expect("there is a server");
+    // Somebody else has found out meanwhile.
+    while stats.borrow_and_update().health != Health::Open {
+        told(other.generate(edit())).await;
+    }
+    assert_eq!(roles.edit().own_state(), Some(ModelState::Unloaded));
+    let told = told(engine.generate(edit())).await;
+    assert_eq!((&*told.text, told.by), ("local", "here"), "{told:?}");
+    engine.shutdown();
+    other.shutdown();
+    roles.shutdown();
+}
+
+#[tokio::test]
+async fn a_model_that_only_stands_in_is_loaded_when_it_has_to() {
+    let server = ModelServer::always("openai", error(503, "busy"));
+    let roles = two_models();
+    let unloaded = Some(ModelState::Unloaded);
+    let remote = Remote::start(options(&server.url()));
+    let engine = remote.before(roles.edit(), Role::Edit);
+    let mut states = engine.watch();
+    let is_known = |state: &ModelState| matches!(state, ModelState::Ready(card) if card.device == "remote");
+    tokio::time::timeout(DEADLINE, states.wait_for(is_known)).await.expect("it is named").expect("it lives");
+    assert!(!engine.hold().is_coming());
+    assert_eq!(roles.edit().own_state(), unloaded, "the server is there");
+    let told = told(engine.generate(edit())).await;
+    assert_eq!((&*told.text, told.by), ("local", "here"));
+    engine.shutdown();
+    roles.shutdown();
+}
+
 #[tokio::test]
 async fn a_cancel_while_it_waits_to_ask_again() {
     let server = ModelServer::always("openai", error(503, "busy"));
@@ -438,8 +506,9 @@ async fn a_server_that_fails_is_let_alone() {
     assert_eq!(stage.ask(edit()).await.by, "here");
     let stats = stage.stats();
     assert_eq!((stats.asked, stats.fallbacks, stats.retries), (3, 3, 4));
-    let state = stage.engine.watch_for(Role::Edit).borrow().clone();
-    assert!(matches!(state, ModelState::Ready(card) if card.name == "scripted"));
+    let is_local = |state: &ModelState| matches!(state, ModelState::Ready(card) if card.name == "scripted");
+    let mut states = stage.watch(Role::Edit);
+    tokio::time::timeout(DEADLINE, states.wait_for(is_local)).await.expect("it is shown").expect("it lives");
 }
 
 #[tokio::test]
@@ -447,12 +516,10 @@ async fn where_there_is_no_other_model_the_sentence_says_both() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let stage = Stage::known(&options(&format!("http://{closed}"))).await;
     stage.local.set_state(ModelState::Failed("there is no such file".into()));
-    for said in [
-        "is not running, or not on that port; and the local model does not answer either: there is no such file",
-        "is not running, or not on that port; and the local model does not answer either: there is no such file",
-        "is not running, or not on that port; and no local model is loaded",
-    ] {
+    // Asked twice, and then let alone.
+    for _ in 0..3 {
         let told = stage.ask(edit()).await;
+        let said = "is not running, or not on that port; and the local model does not answer either: there is no such file";
         assert!(told.end.as_ref().is_err_and(|error| error.contains(said)), "{told:?}");
     }
 }
@@ -464,12 +531,12 @@ async fn the_server_is_who_it_says() {
         "/v1/models" => whole(200, "application/json", &models),
         _ => Vec::new(),
     });
-    let card = |stage: &Stage, role| match stage.engine.watch_for(role).borrow().clone() {
+    let card = |stage: &Stage, role| match stage.watch(role).borrow().clone() {
         ModelState::Ready(card) => (card.name.clone(), card.context_tokens),
         other => panic!("{other:?}"),
     };
     let until_named = |stage: Stage, role| async move {
-        let mut states = stage.engine.watch_for(role);
+        let mut states = stage.watch(role);
         let named = |state: &ModelState| matches!(state, ModelState::Ready(card) if card.device == "remote");
         tokio::time::timeout(DEADLINE, states.wait_for(named)).await.expect("it is named").expect("it lives");
         stage

@@ -215,17 +215,20 @@ async fn settings_that_flip_are_told_once() {
 async fn what_needs_a_restart_says_so_once() {
     let place = Place::new();
     let mut server = place.open(json!({})).await;
-    place.write("workspace/codesage.toml", "model.threads = 2\n");
+    place.write("home/config.toml", "remote.when = 'all'\n");
     changed(&mut server).await;
     let told = message(&mut server).await;
-    assert_eq!(told, "`model.threads = 2` needs a restart of the server");
-    place.write("home/config.toml", "remote.apiKeyCommand = ['echo', 'sk-secret']\n");
+    assert_eq!(told, "`remote.when = \"all\"` needs a restart of the server");
+    place.write("home/config.toml", "remote.when = 'all'\nremote.apiKeyCommand = ['echo', 'sk-secret']\n");
     changed(&mut server).await;
     let told = message(&mut server).await;
-    let expected =
-        "`model.threads = 2`, `remote.apiKeyCommand = [\"echo\",\"sk-***\"]` needs a restart of the server";
+    let expected = "`remote.when = \"all\"`, `remote.apiKeyCommand = [\"echo\",\"sk-***\"]` needs a restart of the server";
     assert_eq!(told, expected);
-    place.write("workspace/codesage.toml", "model.threads = 2\ncompletion.enabled = false\n");
+    // Another model does not; the same again is not said again.
+    place.write(
+        "home/config.toml",
+        "remote.when = 'all'\nremote.apiKeyCommand = ['echo', 'sk-secret']\nmodel.threads = 2\ncompletion.enabled = false\n",
+    );
     changed(&mut server).await;
     place.until_suggests(&mut server, false).await;
     server.finish().await;

@@ -31,7 +31,7 @@ use crate::assist::recipes::Recipe;
 use crate::edit::Action;
 use crate::edit::guard::{Guard, Refusal};
 use crate::engine::sample::Sampling;
-use crate::engine::{ModelState, Reading, Role, Usage};
+use crate::engine::{ModelState, Reading, Usage};
 use crate::text::Document;
 use crate::threads::{Broken, lock, off_the_runtime};
 use ask::Asked;
@@ -222,6 +222,7 @@ impl Assistant {
     ) -> Result<Outcome, Refusal> {
         report(Progress::Reading(Reading::default()));
         self.introduced().await;
+        let _hold = self.editor_loaded().await;
         let (this, asked) = (self.clone(), job.clone());
         let plan = Arc::new(off_the_runtime(move || this.plan(&asked)).await??);
         let Some(first) = self.attempt(&job, &plan, acted, report).await? else {
@@ -248,10 +249,10 @@ impl Assistant {
 
     /// A server that was named is asked first what it is, once; until then nobody knows how much it reads.
     async fn introduced(&self) {
-        if self.backend.remote().is_some() {
+        if self.editor.remote().is_some() {
             let is_known = |state: &ModelState| !matches!(state, ModelState::Loading { .. });
             // The backend is gone: the question will say so.
-            let _ = self.backend.watch_for(Role::Edit).wait_for(is_known).await;
+            let _ = self.editor.watch().wait_for(is_known).await;
         }
     }
 

@@ -69,7 +69,8 @@ impl Assistant {
     /// Everything before the model: blocking.
     pub(super) fn prepare(&self, ask: &Question, rules: &Rules) -> Result<Prepared, Reason> {
         let settings = &rules.settings.completion;
-        let card = self.may_complete(&ask.at.uri, &ask.at.document, rules)?;
+        let card =
+            self.may_complete(&ask.at.uri, &ask.at.document, rules).map_err(|reason| self.woken(reason))?;
         // Before anything parses: a key typed along a suggestion waits for none of it.
         let has_selection = ask.selection.as_ref().is_some_and(|selection| !selection.is_empty());
         if let Some((shaped, origin)) =
@@ -132,6 +133,12 @@ impl Assistant {
             ModelState::Loading { .. } => Err(Reason::ModelLoading),
             ModelState::Failed(_) => Err(Reason::ModelFailed),
         }
+    }
+
+    /// A model that made room for another one is needed again.
+    fn woken(&self, reason: Reason) -> Reason {
+        let is_coming = reason == Reason::ModelNone && self.backend.hold().is_coming();
+        if is_coming { Reason::ModelLoading } else { reason }
     }
 
     /// The rest of a suggestion that is being typed, shaped for where the cursor now is. What no longer shapes here is

@@ -20,6 +20,9 @@ const RECORDS: usize = 100;
 #[serde(rename_all = "camelCase")]
 pub struct Stats {
     pub model: ModelStats,
+    /// For edits and explanations; absent where that is the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit_model: Option<ModelStats>,
     pub completion: CompletionStats,
     pub edit: EditStats,
     pub engine: EngineStats,
@@ -257,20 +260,36 @@ impl Ledger {
 }
 
 impl Stats {
-    /// `unseen`: tokens of suggestions that were kept, and let go without having been shown.
-    pub fn new(model: &ModelState, ledger: &Ledger, unseen: u64, engine: EngineStats) -> Self {
+    /// `unseen`: tokens of suggestions that were kept, and let go without having been shown. `editing`: of a model for
+    /// edits alone.
+    pub fn new(
+        model: &ModelState,
+        editing: Option<&ModelState>,
+        ledger: &Ledger,
+        unseen: u64,
+        engine: EngineStats,
+    ) -> Self {
         let mut memory =
             MemoryStats { rss_bytes: hardware::resident_memory().unwrap_or(0), ..MemoryStats::default() };
-        let model = match model {
-            ModelState::Unloaded => ModelStats { state: "unloaded", ..ModelStats::default() },
-            ModelState::Loading { .. } => ModelStats { state: "loading", ..ModelStats::default() },
-            ModelState::Failed(why) => {
-                ModelStats { state: "failed", error: Some(why.clone()), ..ModelStats::default() }
-            }
+        let model = ModelStats::of(model, &mut memory);
+        let edit_model = editing.map(|state| ModelStats::of(state, &mut memory));
+        let mut completion = ledger.completion();
+        completion.wasted_tokens += unseen;
+        Self { model, edit_model, completion, edit: ledger.edit.clone(), engine, remote: None, memory }
+    }
+}
+
+impl ModelStats {
+    /// Adds what it takes to `memory`.
+    fn of(state: &ModelState, memory: &mut MemoryStats) -> Self {
+        match state {
+            ModelState::Unloaded => Self { state: "unloaded", ..Self::default() },
+            ModelState::Loading { .. } => Self { state: "loading", ..Self::default() },
+            ModelState::Failed(why) => Self { state: "failed", error: Some(why.clone()), ..Self::default() },
             ModelState::Ready(card) => {
-                memory.model_bytes = card.model_bytes;
-                memory.kv_bytes = card.kv_bytes;
-                ModelStats {
+                memory.model_bytes += card.model_bytes;
+                memory.kv_bytes += card.kv_bytes;
+                Self {
                     state: "ready",
                     name: card.name.clone(),
                     path: card.path.to_string_lossy().into_owned(),
@@ -282,10 +301,7 @@ impl Stats {
                     error: None,
                 }
             }
-        };
-        let mut completion = ledger.completion();
-        completion.wasted_tokens += unseen;
-        Self { model, completion, edit: ledger.edit.clone(), engine, remote: None, memory }
+        }
     }
 }
 

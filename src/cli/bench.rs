@@ -19,8 +19,10 @@ use url::Url;
 
 use super::{Failure, Session};
 use crate::assist::Assistant;
+use crate::assist::roles::Wish;
 use crate::config::{Layers, Settings};
 use crate::engine::scripted::ScriptedBackend;
+use crate::engine::{Backend, Role};
 use crate::lsp;
 use crate::text::{Change, Encoding, Position};
 
@@ -95,7 +97,7 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
         return print(session.output, &figures, options.json);
     }
     let started = Instant::now();
-    let backend = super::local_backend(&session.settings);
+    let backend = super::local_backend(&session.settings, Role::Fill);
     let measured = runtime.block_on(async {
         let card = super::ready(&backend).await?;
         let loading = started.elapsed();
@@ -188,7 +190,8 @@ async fn initialize() -> Result<Vec<f64>, Failure> {
     for _ in 0..INITIALIZES {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (input, output) = tokio::io::split(theirs);
-        let launch: lsp::Launch = Box::new(|_| Arc::new(ScriptedBackend::default()));
+        let launch: lsp::Launch =
+            Box::new(|_: &Wish, _| Arc::new(ScriptedBackend::default()) as Arc<dyn Backend>);
         let mut client = ours;
         let ask = async {
             let request = json!({

@@ -12,6 +12,7 @@ use super::source::{self, Source};
 use super::{Failure, Session, workspace};
 use crate::assist::{Answer, Ask, Assistant};
 use crate::completion::policy::Trigger;
+use crate::engine::Role;
 use crate::text::{Encoding, Position};
 
 #[derive(Args, Debug)]
@@ -56,7 +57,7 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let settings = super::settings_in(session.layers, &workspace);
 
     let runtime = super::runtime()?;
-    let backend = super::backend(&settings);
+    let backend = super::backend(&settings, Role::Fill);
     let answered = runtime.block_on(async {
         super::ready(&backend).await?;
         let assistant = Assistant::new(backend.clone(), settings, vec![workspace]);

@@ -19,8 +19,11 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::colour::Colour;
+use super::engines::Engines;
 use super::{Failure, Session};
 use crate::assist::Assistant;
+use crate::assist::roles::Roles;
+use crate::config::{RemoteSettings, Settings};
 use crate::engine::{EngineStats, ModelCard};
 use paint::{Painter, Span, Style};
 use typist::Typist;
@@ -57,14 +60,19 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let mut painter = Painter::new(output, terminal, options.colour);
 
     let runtime = super::runtime()?;
-    let backend = super::local_backend(&settings);
-    let assistant = Assistant::new(backend.clone(), settings, Vec::new());
+    // What is shown is what this machine does.
+    let settings = Settings { remote: RemoteSettings::default(), ..settings };
+    let roles = Roles::new();
+    let assistant = Assistant::with_roles(roles.clone(), settings.clone(), Vec::new());
     let started = Instant::now();
-    let card = runtime.block_on(super::ready(&backend))?;
+    let card = runtime.block_on(async {
+        roles.launch(Arc::new(Engines::default()), &settings);
+        super::ready(assistant.backend()).await
+    })?;
     painter.line(&title(&card, started.elapsed()))?;
 
     let played = runtime.block_on(show(&assistant, &mut painter, pace));
-    backend.shutdown();
+    roles.shutdown();
     let Played { first_scene, scenes } = played?;
     if let Some(file) = options.svg {
         // One file, the count and what was done are enough for a picture.

@@ -10,13 +10,13 @@ use clap::Args;
 
 use super::colour::harmless;
 use super::{Failure, Session, workspace};
-use crate::assist::journal;
+use crate::assist::{journal, roles};
 use crate::config::{RemoteSettings, Settings};
 use crate::doctor::{self, Build, Engine, LastSession, Machine, Patient, Places, Severity};
-use crate::engine::remote::{Remote, RemoteStats};
+use crate::engine::remote::RemoteStats;
 use crate::engine::sample::Sampling;
 use crate::engine::stats::Speed;
-use crate::engine::{Backend, Event, Lane, Piece, Request, Usage};
+use crate::engine::{Backend, Event, Lane, Piece, Request, Role, Usage};
 use crate::models::discover::Surroundings;
 use crate::models::{builtin, hardware, speed};
 use crate::prompt::{Fill, Prompt};
@@ -92,7 +92,7 @@ fn start(settings: &Settings) -> Engine {
         Err(_) => return Engine::Failed("no thread can be started".to_owned()),
     };
     // What is read for this is of no workspace, and nothing to come back to.
-    let backend = super::local_backend(&Settings { root: None, ..settings.clone() });
+    let backend = super::local_backend(&Settings { root: None, ..settings.clone() }, Role::Fill);
     let engine = runtime.block_on(async {
         match tokio::time::timeout(LOADS_WITHIN, super::ready(&backend)).await {
             Ok(Ok(card)) => {
@@ -123,7 +123,7 @@ fn start(settings: &Settings) -> Engine {
 /// Asks the server of the settings what it is, as every start does. None, and nothing is opened, where it is not switched
 /// on.
 fn ask(settings: &RemoteSettings) -> Option<RemoteStats> {
-    let server = Remote::start(super::remote_options(settings)?);
+    let server = roles::server(settings)?;
     let mut stats = server.stats();
     let runtime = super::runtime().ok()?;
     let has_said = |stats: &RemoteStats| !stats.model.is_empty() || stats.problem.is_some();

@@ -2,15 +2,17 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Session, count, interrupt};
+use crate::assist::roles::Wish;
 use crate::config::Settings;
-use crate::engine::Backend;
+use crate::engine::{Backend, ModelCard, Role};
 use crate::eval::{Kind, Report, corpus, cut, exercise, run};
 use crate::syntax::Language;
+use crate::threads::off_the_runtime;
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -66,7 +68,8 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
     let holes = cut::holes(&projects, &kinds, &languages, options.holes, options.seed);
     let settings = run::settings(session.settings);
     let runtime = super::runtime()?;
-    let backend = super::local_backend(&settings);
+    let backend = super::local_backend(&settings, Role::Fill);
+    let editor = OnceLock::new();
     let is_watched = std::io::stderr().is_terminal();
     let wipe = || {
         if is_watched {
@@ -86,17 +89,25 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         };
         let cases = run::cases(&backend, &settings, &projects, &holes, progress).await;
         wipe();
-        let tried =
-            if options.edits { edits(&backend, &settings, &languages, &options).await? } else { Vec::new() };
-        Ok((card, cases, tried))
+        let (mut edited_by, mut tried) = (None, Vec::new());
+        if options.edits {
+            edited_by = other_editor(&backend, &settings, &editor).await?;
+            let editor = editor.get().unwrap_or(&backend);
+            tried = edits(editor, &settings, &languages, &options).await?;
+        }
+        Ok((card, cases, edited_by, tried))
     }));
     backend.shutdown();
-    let (card, cases, tried) = measured.inspect_err(|_| wipe())?;
+    if let Some(editor) = editor.get() {
+        editor.shutdown();
+    }
+    let (card, cases, edited_by, tried) = measured.inspect_err(|_| wipe())?;
     let report = Report {
         model: card.name.clone(),
         parameters: card.parameters,
         model_bytes: card.model_bytes,
         seed: options.seed,
+        edit_model: edited_by.map(|card| card.name.clone()),
         rows: Report::rows(&cases, settings.completion.min_confidence),
         edits: exercise::report::rows(&tried, options.run_tests),
     };
@@ -127,6 +138,22 @@ pub fn run(session: Session, options: Options) -> Result<(), Failure> {
         write!(output, "{}", report.table())?;
     }
     Ok(())
+}
+
+/// The model that the settings name for edits, where that is another one: in the place of that for suggestions, which is
+/// not needed any more. It is put where it can be stopped from.
+async fn other_editor(
+    backend: &Arc<dyn Backend>,
+    settings: &Settings,
+    editor: &OnceLock<Arc<dyn Backend>>,
+) -> Result<Option<Arc<ModelCard>>, Failure> {
+    if Wish::of(settings, Role::Edit).role == Role::Fill {
+        return Ok(None);
+    }
+    let stopping = backend.clone();
+    // A panic there has been reported already.
+    let _ = off_the_runtime(move || stopping.shutdown()).await;
+    super::ready(editor.get_or_init(|| super::local_backend(settings, Role::Edit))).await.map(Some)
 }
 
 /// The exercises in the languages wanted.

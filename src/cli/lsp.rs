@@ -25,7 +25,7 @@ pub fn run(layers: Layers, wire: File) -> i32 {
         tokio::io::stdin(),
         tokio::fs::File::from_std(wire),
         layers,
-        Box::new(super::backend),
+        Box::new(super::engines::Engines::default()),
         journal::state_dir(),
         lsp::ending::terminated(),
     ));

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Settings, mask};
 use crate::engine::remote::address::Address;
+use crate::models::fit::Device;
 
 /// Bytes of a model's name.
 const LONGEST_NAME: usize = 200;
@@ -20,6 +21,10 @@ pub enum Field {
     /// `"auto"`, or a number.
     AutoCount(RangeInclusive<u32>, fn(&mut Settings) -> &mut Option<u32>),
     Number(RangeInclusive<f32>, fn(&mut Settings) -> &mut f32),
+    /// `"auto"`, or a number.
+    AutoNumber(RangeInclusive<f32>, fn(&mut Settings) -> &mut Option<f32>),
+    /// `"auto"`, `"cpu"`, or which GPU.
+    Device(fn(&mut Settings) -> &mut Device),
     Choice {
         names: &'static [&'static str],
         get: fn(&Settings) -> usize,
@@ -37,6 +42,9 @@ pub enum Field {
     /// Texts, none of them empty.
     List(fn(&mut Settings) -> &mut Vec<String>),
 }
+
+/// Numbers that a GPU can have: llama.cpp knows no more.
+const GPUS: RangeInclusive<u32> = 0..=15;
 
 /// Why a value does not apply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +71,15 @@ impl Field {
             Field::Count(range, at) => *at(settings) = count(value, range).ok_or_else(wrong)?,
             Field::AutoCount(..) if value == "auto" => self.reset(settings),
             Field::AutoCount(range, at) => *at(settings) = Some(count(value, range).ok_or_else(wrong)?),
-            Field::Number(range, at) => {
-                let number = value.as_f64().map(|number| number as f32);
-                *at(settings) = number.filter(|number| range.contains(number)).ok_or_else(wrong)?;
+            Field::Number(range, at) => *at(settings) = number(value, range).ok_or_else(wrong)?,
+            Field::AutoNumber(..) if value == "auto" => self.reset(settings),
+            Field::AutoNumber(range, at) => *at(settings) = Some(number(value, range).ok_or_else(wrong)?),
+            Field::Device(at) => {
+                *at(settings) = match value.as_str() {
+                    Some("auto") => Device::Auto,
+                    Some("cpu") => Device::Cpu,
+                    _ => Device::Gpu(count(value, &GPUS).ok_or_else(wrong)?),
+                }
             }
             Field::Choice { names, set, .. } => {
                 let choice = names.iter().position(|name| value == name).ok_or_else(wrong)?;
@@ -110,6 +124,7 @@ impl Field {
     pub(super) fn reset(&self, settings: &mut Settings) {
         match self {
             Field::AutoCount(_, at) => *at(settings) = None,
+            Field::AutoNumber(_, at) => *at(settings) = None,
             Field::File(_, at) => *at(settings) = None,
             Field::Name(_, at) | Field::Server(_, at) => *at(settings) = None,
             _ => {}
@@ -122,8 +137,12 @@ impl Field {
             Field::Flag(at) => json!(*at(settings)),
             Field::Count(_, at) => json!(*at(settings)),
             Field::AutoCount(_, at) => at(settings).map_or(json!("auto"), |count| json!(count)),
-            // By its digits: widening would write -1.2 as -1.2000000476837158.
-            Field::Number(_, at) => json!(at(settings).to_string().parse::<f64>().unwrap_or_default()),
+            Field::Number(_, at) => digits(*at(settings)),
+            Field::AutoNumber(_, at) => at(settings).map_or(json!("auto"), digits),
+            Field::Device(at) => match *at(settings) {
+                Device::Gpu(number) => json!(number),
+                word => json!(word.to_string()),
+            },
             Field::Choice { names, get, .. } => json!(names.get(get(settings))),
             Field::File(none, at) => at(settings).as_ref().map_or(json!(none), |path| json!(path)),
             Field::Name(none, at) | Field::Server(none, at) => {
@@ -149,6 +168,15 @@ impl Field {
             Field::Number(range, _) => {
                 json!({"type": "number", "minimum": range.start(), "maximum": range.end()})
             }
+            Field::AutoNumber(range, _) => json!({"oneOf": [
+                {"const": "auto"},
+                {"type": "number", "minimum": range.start(), "maximum": range.end()},
+            ]}),
+            Field::Device(_) => json!({"oneOf": [
+                {"const": "auto"},
+                {"const": "cpu"},
+                {"type": "integer", "minimum": GPUS.start(), "maximum": GPUS.end()},
+            ]}),
             Field::Choice { names, .. } => json!({"enum": names}),
             Field::File(..) => json!({"type": "string", "minLength": 1}),
             // `is_filter` takes other mixtures of letters too, and refuses some of what has a `=`.
@@ -229,6 +257,16 @@ fn count(value: &Value, range: &RangeInclusive<u32>) -> Option<u32> {
     range.contains(&count).then_some(count)
 }
 
+fn number(value: &Value, range: &RangeInclusive<f32>) -> Option<f32> {
+    let number = value.as_f64()? as f32;
+    range.contains(&number).then_some(number)
+}
+
+/// A number by its digits: widening would write -1.2 as -1.2000000476837158.
+fn digits(number: f32) -> Value {
+    json!(number.to_string().parse::<f64>().unwrap_or_default())
+}
+
 /// What names a model, and no place: `qwen2.5-coder:7b`.
 fn is_name(text: &str) -> bool {
     !text.trim().is_empty() && text.len() <= LONGEST_NAME && !text.contains(char::is_control)
@@ -263,6 +301,17 @@ impl fmt::Display for Field {
                 write!(f, "`\"auto\"` or a whole number from {} to {}", range.start(), range.end())
             }
             Field::Number(range, _) => write!(f, "a number from {} to {}", range.start(), range.end()),
+            Field::AutoNumber(range, _) => {
+                write!(f, "`\"auto\"` or a number from {} to {}", range.start(), range.end())
+            }
+            Field::Device(_) => {
+                write!(
+                    f,
+                    "`\"auto\"`, `\"cpu\"` or the number of a GPU, from {} to {}",
+                    GPUS.start(),
+                    GPUS.end()
+                )
+            }
             Field::Choice { names, .. } => {
                 let quoted: Vec<String> = names.iter().map(|name| format!("`\"{name}\"`")).collect();
                 match quoted.split_last() {

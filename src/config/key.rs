@@ -22,7 +22,7 @@ pub struct Key {
 }
 
 /// Names that later versions will know: not unknown, but without effect today, which is said.
-const LATER: &[&str] = &["model.device", "model.edit.path", "model.edit.name", "completion.alternatives"];
+const LATER: &[&str] = &["completion.alternatives"];
 
 impl Key {
     pub fn named(name: &str) -> Option<&'static Key> {
@@ -48,6 +48,8 @@ impl Key {
         match self.name {
             "model.path" => Key::named("model.name"),
             "model.name" => Key::named("model.path"),
+            "model.edit.path" => Key::named("model.edit.name"),
+            "model.edit.name" => Key::named("model.edit.path"),
             _ => None,
         }
     }
@@ -57,10 +59,10 @@ impl Key {
         trust::of(self.name)
     }
 
-    /// Whether a change waits for the next start of the server, for who answers is chosen once. All others take effect
-    /// from the next request on.
+    /// Whether a change waits for the next start of the server: where code may go does not change under somebody's hands.
+    /// All others take effect from the next request on; another model answers as soon as it is loaded.
     pub fn needs_restart(&self) -> bool {
-        self.name.starts_with("model.") || self.name.starts_with("remote.")
+        self.name.starts_with("remote.")
     }
 
     /// What `settings` holds for this key, as it would be written.

@@ -34,6 +34,7 @@ pub fn of(key: &str) -> Trust {
     match (group, key) {
         ("completion" | "sampling", _) => Trust::Free,
         (_, "model.name" | "model.edit.name") => Trust::Free,
+        (_, "model.edit.idleMinutes" | "model.kvType") => Trust::Free,
         (_, "model.threads" | "model.device" | "model.gpuLayers" | "model.contextTokens") => Trust::Free,
         (_, "context.maxTokens" | "edits.format" | "edits.maxRegionTokens") => Trust::Free,
         (_, "model.path" | "model.edit.path" | "actions.dir") => Trust::Inside,

@@ -8,15 +8,14 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::{Engine, Finding, Patient, Severity};
+use crate::assist::roles::{BUILT_IN, Wish};
 use crate::config::{ModelSettings, Settings};
+use crate::engine::Role;
 use crate::engine::chat::{Chat, Specials};
 use crate::models::catalog::{self, Layout, Spelling};
+use crate::models::fit::{self, Asked, Device, Fit};
 use crate::models::gguf::{self, Header};
-use crate::models::memory::{self, BATCH, USUAL_CONTEXT, cells};
-use crate::models::{advice, builtin, named};
-
-/// A context below which nothing is completed, as loading has it.
-const LEAST_CONTEXT: u32 = 512;
+use crate::models::{advice, builtin, hardware, memory, named};
 
 /// One role's, as far as it is known.
 #[derive(Clone, Debug, Serialize)]
@@ -53,16 +52,38 @@ enum Source {
     File(PathBuf),
 }
 
-/// What a model is for, and which settings name it. A second model is a row more.
-fn roles(settings: &Settings) -> Vec<(&'static str, &ModelSettings)> {
-    vec![("suggestions and edits", &settings.model)]
+/// What a model is for.
+struct Part {
+    role: Role,
+    name: &'static str,
+    /// The table of settings that names it.
+    table: &'static str,
+    settings: ModelSettings,
+}
+
+/// The models of the settings: one for everything, or one for each role.
+fn parts(settings: &Settings) -> Vec<Part> {
+    let fill = Wish::of(settings, Role::Fill).model;
+    let edit = Wish::of(settings, Role::Edit);
+    if edit.role == Role::Fill {
+        return vec![Part {
+            role: Role::Fill,
+            name: "suggestions and edits",
+            table: "model",
+            settings: fill,
+        }];
+    }
+    vec![
+        Part { role: Role::Fill, name: "suggestions", table: "model", settings: fill },
+        Part { role: Role::Edit, name: "edits", table: "model.edit", settings: edit.model },
+    ]
 }
 
 pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) -> Vec<ModelFacts> {
     let mut facts = Vec::new();
-    for (role, settings) in roles(&patient.settings) {
-        match header(patient, settings) {
-            Ok((source, header)) => facts.push(one(patient, role, settings, &source, &header, findings)),
+    for part in parts(&patient.settings) {
+        match header(patient, &part) {
+            Ok((source, header)) => facts.push(one(patient, &part, &source, &header, findings)),
             Err(finding) => findings.push(finding),
         }
     }
@@ -80,9 +101,10 @@ pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) -> Vec<ModelFacts
     facts
 }
 
-fn header(patient: &Patient, settings: &ModelSettings) -> Result<(Source, Header), Finding> {
-    let source = match (&settings.name, &settings.path) {
-        (Some(name), _) => Source::File(by_name(patient, name)?),
+fn header(patient: &Patient, part: &Part) -> Result<(Source, Header), Finding> {
+    let name = part.settings.name.as_deref().filter(|name| *name != BUILT_IN);
+    let source = match (name, &part.settings.path) {
+        (Some(name), _) => Source::File(by_name(patient, part, name)?),
         (None, Some(path)) => Source::File(path.clone()),
         (None, None) => Source::BuiltIn,
     };
@@ -93,7 +115,7 @@ fn header(patient: &Patient, settings: &ModelSettings) -> Result<(Source, Header
     match (header, source) {
         (Ok(header), source) => Ok((source, header)),
         (Err(gguf::Unfit::Unreadable(why)), _) => {
-            let message = format!("model.path leads to no model: {why}.");
+            let message = format!("{}.path leads to no model: {why}.", part.table);
             Err(Finding::problem("model.missing", message).command("codesage models find"))
         }
         (Err(why), Source::File(path)) => {
@@ -108,7 +130,7 @@ fn header(patient: &Patient, settings: &ModelSettings) -> Result<(Source, Header
     }
 }
 
-fn by_name(patient: &Patient, name: &str) -> Result<PathBuf, Finding> {
+fn by_name(patient: &Patient, part: &Part, name: &str) -> Result<PathBuf, Finding> {
     let chosen = named::find(name, &patient.surroundings, patient.machine.available);
     chosen.map(|chosen| chosen.path).map_err(|why| {
         let base = name.split(':').next().unwrap_or(name);
@@ -116,14 +138,13 @@ fn by_name(patient: &Patient, name: &str) -> Result<PathBuf, Finding> {
             Some(model) => format!("codesage models pull {}", model.name),
             None => "codesage models find".to_owned(),
         };
-        Finding::problem("model.name", format!("model.name: {why}.")).command(mend)
+        Finding::problem("model.name", format!("{}.name: {why}.", part.table)).command(mend)
     })
 }
 
 fn one(
     patient: &Patient,
-    role: &'static str,
-    settings: &ModelSettings,
+    part: &Part,
     source: &Source,
     header: &Header,
     findings: &mut Vec<Finding>,
@@ -133,8 +154,7 @@ fn one(
         Source::BuiltIn => "builtin".to_owned(),
         Source::File(path) => patient.path(path),
     };
-    let wanted = settings.context_tokens.unwrap_or(USUAL_CONTEXT).min(spelling.context);
-    let context = room(patient, header, wanted, findings);
+    let fit = room(patient, part, header, findings);
     let text = |token: Option<u32>| token.and_then(|token| header.vocabulary.text(token)).unwrap_or_default();
     let tokens = [spelling.pre, spelling.suf, spelling.mid];
     let fill_tokens =
@@ -145,7 +165,7 @@ fn one(
         has: &|text| header.vocabulary.id(text).is_some(),
     };
     let facts = ModelFacts {
-        role,
+        role: part.name,
         path,
         name: header.name.clone(),
         architecture: header.architecture.clone(),
@@ -153,17 +173,17 @@ fn one(
         parameters: header.parameters,
         weight_bytes: header.weight_bytes,
         trained_tokens: spelling.context,
-        context_tokens: context,
+        context_tokens: fit.context,
         vocabulary: header.vocabulary.len(),
         tokenizer: header.vocabulary.model.clone(),
         layout: format!("{:?}", spelling.layout),
         fill_tokens,
         family: spelling.family.clone(),
         chats: Chat::new(header.chat_template.as_deref(), &specials, SystemTime::now()).is_some(),
-        needed_bytes: gguf::memory_bytes(header, cells(context), BATCH),
+        needed_bytes: fit.bytes,
     };
     findings.push(Finding::ok("model", sentence(&facts)));
-    if let Some(asked) = settings.context_tokens.filter(|asked| *asked > spelling.context) {
+    if let Some(asked) = part.settings.context_tokens.filter(|asked| *asked > spelling.context) {
         let message = format!(
             "model.contextTokens is {asked}, and {} was trained for {}: it takes no more.",
             facts.name, spelling.context
@@ -203,44 +223,74 @@ fn sentence(facts: &ModelFacts) -> String {
     )
 }
 
-/// The context that fits, as loading would halve it; what does not fit is told.
-fn room(patient: &Patient, header: &Header, wanted: u32, findings: &mut Vec<Finding>) -> u32 {
+/// How it is run, as loading would fit it into the memory; what does not fit is told.
+fn room(patient: &Patient, part: &Part, header: &Header, findings: &mut Vec<Finding>) -> Fit {
+    let (model, settings) = (fit::Model::of(header), &part.settings);
+    let asked = Asked {
+        // What a GPU holds of it is to spare.
+        device: Device::Cpu,
+        gpu_layers: Some(0),
+        context: settings.context_tokens,
+        kv_type: settings.kv_type,
+    };
+    let within = |asked: &Asked, available: Option<u64>| {
+        fit::fit(&model, asked, &fit::Machine { available, gpus: Vec::new() })
+    };
     // What runs has its room, and what is free now is what it left.
-    if let Engine::Ready(card, _) | Engine::TooSlow(card) = &patient.engine {
-        return card.context_tokens;
+    if let (Engine::Ready(card, _) | Engine::TooSlow(card), Role::Fill) = (&patient.engine, part.role) {
+        let asked = Asked { context: Some(card.context_tokens), ..asked };
+        if let Ok(fit) = within(&asked, None) {
+            return fit;
+        }
     }
-    let needed = |context: u32| gguf::memory_bytes(header, cells(context), BATCH);
+    let wanted = match within(&asked, None) {
+        Ok(wanted) => wanted,
+        Err(unfit) => {
+            let message = format!("The model for {} cannot be used: {unfit}.", part.name);
+            findings.push(Finding::problem("model.unfit", message).command("codesage models list"));
+            return Fit { context: 0, kv_type: fit::KvType::F16, offload: None, bytes: 0 };
+        }
+    };
     let limit = patient.machine.limits.address_space;
-    if let Some(limit) = limit.filter(|limit| *limit < needed(wanted)) {
+    if let Some(limit) = limit.filter(|limit| *limit < wanted.bytes) {
         let message = format!(
             "This process may have {} of memory, and the model needs {}.",
             memory::shown(limit),
-            memory::shown(needed(wanted))
+            memory::shown(wanted.bytes)
         );
         findings.push(Finding::problem("machine.address-space", message).command("ulimit -v unlimited"));
     }
-    let Some(available) = patient.machine.available else { return wanted };
-    let mut context = wanted;
-    while needed(context) > available {
-        if context / 2 < LEAST_CONTEXT.min(wanted) {
+    let set = patient.settings.model.memory_mb.map(|megabytes| u64::from(megabytes) * 1_000_000);
+    let free = patient.machine.available.map(fit::budget);
+    let Some(available) = [free, set].into_iter().flatten().min() else { return wanted };
+    // With a GPU it may fit after all, which is for the engine to find out.
+    if hardware::OFFLOADS && settings.device != Device::Cpu && settings.gpu_layers != Some(0) {
+        return wanted;
+    }
+    match within(&asked, Some(available)) {
+        Ok(fit) => {
+            if fit.context < wanted.context {
+                let message = format!(
+                    "In {} of memory the model gets a context of {} tokens, not {}: it sees less of your code.",
+                    memory::shown(available),
+                    fit.context,
+                    wanted.context
+                );
+                findings.push(Finding::note("model.room", message).command("codesage models list"));
+            }
+            fit
+        }
+        Err(fit::Unfit::Memory { needed, .. }) => {
             let message = format!(
-                "The model needs {} of memory even with a small context, and {} are free.",
-                memory::shown(needed(context)),
+                "The model needs {} of memory even with a small context, and may take {}.",
+                memory::shown(needed),
                 memory::shown(available)
             );
             findings.push(Finding::problem("model.memory", message).command("codesage models list"));
-            return context;
+            Fit { bytes: needed, ..wanted }
         }
-        context /= 2;
+        Err(fit::Unfit::Context { .. }) => wanted,
     }
-    if context < wanted {
-        let message = format!(
-            "With {} free the model gets a context of {context} tokens, not {wanted}: it sees less of your code.",
-            memory::shown(available)
-        );
-        findings.push(Finding::note("model.room", message).command("codesage models list"));
-    }
-    context
 }
 
 /// What else there is to know of a file.

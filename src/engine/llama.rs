@@ -11,8 +11,10 @@
 //! inside them.
 
 mod about;
+mod alive;
 mod chores;
 mod context;
+mod counters;
 mod keep;
 mod load;
 mod measure;
@@ -26,20 +28,23 @@ mod write;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::engine::stats::Window;
+use crate::engine::cores::{Cores, Desk, Neighbour};
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Reading,
     Request, Speed, Steer,
 };
+use crate::models::fit::{self, Device, KvType};
 use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use about::about;
+pub use alive::{Alive, alive};
+use counters::Counters;
 pub use keep::Keep;
 pub use version::version;
 
@@ -57,10 +62,18 @@ pub enum Source {
 pub struct Options {
     /// Threads that compute; none: as many as measured best.
     pub threads: Option<u32>,
+    /// What computes.
+    pub device: Device,
     /// Layers on a GPU, where the build has one.
     pub gpu_layers: Option<u32>,
     /// Tokens of one prompt with its answer.
     pub context_tokens: Option<u32>,
+    /// The numbers of the KV cache.
+    pub kv_type: Option<KvType>,
+    /// Bytes of memory at most; none: what is free.
+    pub memory: Option<u64>,
+    /// Who else computes in this process.
+    pub cores: Cores,
     /// For measuring what they are worth.
     pub without: Without,
     /// Where to keep what was read, for the next run.
@@ -109,6 +122,8 @@ struct Shared {
     cancel_load: AtomicBool,
     counters: Mutex<Counters>,
     interrupt: Arc<Interrupt>,
+    /// Among the engines of this process.
+    desk: Desk,
     /// For counting tokens outside the engine thread; there while the model is.
     counter: Mutex<Option<Arc<vocab::Vocabulary>>>,
     next_id: AtomicU64,
@@ -120,6 +135,29 @@ struct Inbox {
     /// Prompts of places that have newer ones.
     retired: Vec<Prompt>,
     shutdown: bool,
+    /// Nothing new is taken, and with the last answer it ends.
+    finishing: bool,
+    /// Another engine's turn is over.
+    rung: bool,
+}
+
+/// How other engines reach this one.
+struct Bell(Weak<Shared>);
+
+impl Neighbour for Bell {
+    fn ring(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            // Under the lock, so that it is not rung between the engine's look at it and its falling asleep.
+            lock(&shared.inbox).rung = true;
+            shared.bell.notify_one();
+        }
+    }
+
+    fn make_way(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.interrupt.make_way();
+        }
+    }
 }
 
 /// One request on its way to the engine thread.
@@ -146,67 +184,28 @@ struct Interrupt {
     firm: AtomicBool,
 }
 
-#[derive(Default)]
-struct Counters {
-    stats: EngineStats,
-    queue: Window,
-    cancel: Window,
-    prompt_speed: Rate,
-    generate_speed: Rate,
-    busy: Duration,
-}
-
-/// What is evaluated is added as it comes: the three always agree, also when a request is cancelled.
-impl Counters {
-    fn reuse(&mut self, tokens: usize) {
-        self.stats.prompt_tokens += tokens as u64;
-        self.stats.reused_tokens += tokens as u64;
-    }
-
-    fn generate(&mut self, is_forced: bool) {
-        self.stats.generated_tokens += 1;
-        self.stats.forced_tokens += u64::from(is_forced);
-    }
-
-    fn evaluate(&mut self, tokens: usize) {
-        self.stats.prompt_tokens += tokens as u64;
-        self.stats.evaluated_tokens += tokens as u64;
-    }
-
-    fn speed(&self) -> Speed {
-        Speed { prompt: self.prompt_speed.per_second(), generate: self.generate_speed.per_second() }
-    }
-}
-
-/// Tokens over time, of the last requests alone: older ones fade by half with each thousand tokens.
-#[derive(Default)]
-struct Rate {
-    tokens: f64,
-    seconds: f64,
-}
-
-impl Rate {
-    fn add(&mut self, tokens: usize, seconds: f64) {
-        let fade = 0.5f64.powf(tokens as f64 / 1000.0);
-        self.tokens = self.tokens * fade + tokens as f64;
-        self.seconds = self.seconds * fade + seconds;
-    }
-
-    fn per_second(&self) -> f64 {
-        if self.seconds > 0.0 { self.tokens / self.seconds } else { 0.0 }
+impl Interrupt {
+    /// Something that goes first has come.
+    fn make_way(&self) {
+        // NB: in this order; `decode` has its counterpart. A decode that begins after this look sees who waits.
+        self.waiting.store(true, Ordering::SeqCst);
+        if !self.firm.load(Ordering::SeqCst) {
+            self.abort.store(true, Ordering::SeqCst);
+        }
     }
 }
 
 impl LlamaEngine {
     /// Starts the engine thread, which loads the model. Watch the state for how that goes.
     pub fn start(source: Source, options: Options) -> Arc<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             inbox: Mutex::default(),
             bell: Condvar::new(),
             state: watch::Sender::new(ModelState::Loading { fraction: 0.0 }),
             cancel_load: AtomicBool::new(false),
             counters: Mutex::default(),
             interrupt: Arc::default(),
+            desk: options.cores.desk(Arc::new(Bell(shared.clone()))),
             counter: Mutex::default(),
             next_id: AtomicU64::new(1),
         });
@@ -227,9 +226,8 @@ impl LlamaEngine {
 
 /// The engine thread: load, serve, and say so if anything panics.
 fn run(shared: &Arc<Shared>, source: &Source, options: &Options) {
-    let whole = std::panic::AssertUnwindSafe(|| match load::load(shared, source, options) {
-        Ok(loaded) => serve::serve(shared, loaded),
-        Err(why) => {
+    let whole = std::panic::AssertUnwindSafe(|| {
+        if let Err(why) = load_and_serve(shared, source, options) {
             tracing::error!("model not loaded: {why}");
             shared.state.send_replace(ModelState::Failed(why));
         }
@@ -239,6 +237,8 @@ fn run(shared: &Arc<Shared>, source: &Source, options: &Options) {
         shared.state.send_replace(ModelState::Failed(why.into()));
     }
     *lock(&shared.counter) = None;
+    tracing::debug!("an engine has ended, and there are still {:?}", alive());
+    shared.desk.leave();
     // What came in meanwhile is answered too, and nothing comes in any more.
     let jobs = {
         let mut inbox = lock(&shared.inbox);
@@ -248,6 +248,25 @@ fn run(shared: &Arc<Shared>, source: &Source, options: &Options) {
     let error = shared.refusal().unwrap_or(EngineError::Stopped);
     for job in jobs {
         let _ = job.events.send(Event::Failed(error.clone()));
+    }
+}
+
+/// Serves until it is told to stop. Where a model cannot be started as it was fitted, less is tried: the processor in
+/// place of a GPU, and the like.
+fn load_and_serve(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<(), String> {
+    let file = load::check(source)?;
+    let mut asked = load::asked(options);
+    loop {
+        let fit = load::fit(&file, &asked, options)?;
+        let began = load::load(shared, &file, &fit, options).and_then(|loaded| serve::serve(shared, loaded));
+        let Err(why) = began else { return Ok(()) };
+        match fit::after_failure(&asked, &fit).filter(|_| why != load::CANCELLED) {
+            Some(less) => {
+                tracing::warn!("{why}; trying with less");
+                asked = less;
+            }
+            None => return Err(why),
+        }
     }
 }
 
@@ -277,18 +296,14 @@ impl Backend for LlamaEngine {
         let is_completion = request.lane == Lane::Completion;
         {
             let mut inbox = lock(&shared.inbox);
-            if inbox.shutdown {
+            if inbox.shutdown || inbox.finishing {
                 return Generation::failed(EngineError::Stopped);
             }
             let (cancelled, steer) = (cancelled.clone(), steer.clone());
             let submitted = Instant::now();
             inbox.jobs.push_back(Job { id, request, cancelled, steer, events, reading, submitted });
             if is_completion {
-                // NB: in this order; `decode` has its counterpart. A decode that begins after this look sees who waits.
-                shared.interrupt.waiting.store(true, Ordering::SeqCst);
-                if !shared.interrupt.firm.load(Ordering::SeqCst) {
-                    shared.interrupt.abort.store(true, Ordering::SeqCst);
-                }
+                shared.interrupt.make_way();
             }
         }
         shared.bell.notify_one();
@@ -318,13 +333,7 @@ impl Backend for LlamaEngine {
     }
 
     fn stats(&self) -> EngineStats {
-        let counters = lock(&self.shared.counters);
-        let mut stats = counters.stats.clone();
-        stats.busy_ms = u64::try_from(counters.busy.as_millis()).unwrap_or(u64::MAX);
-        stats.queue_ms = counters.queue.percentiles();
-        stats.cancel_ms = counters.cancel.percentiles();
-        stats.tokens_per_second = counters.speed();
-        stats
+        lock(&self.shared.counters).stats()
     }
 
     fn speed(&self) -> Speed {
@@ -344,8 +353,21 @@ impl Backend for LlamaEngine {
         self.shared.interrupt.waiting.store(true, Ordering::SeqCst);
         self.shared.interrupt.abort.store(true, Ordering::SeqCst);
         self.shared.bell.notify_one();
-        if let Some(thread) = lock(&self.thread).take() {
+        // NB: taken first, so that who is told to finish meanwhile does not hold the lock while it waits.
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
             // A panic there has been reported already.
+            let _ = thread.join();
+        }
+    }
+
+    fn finish(&self) {
+        lock(&self.shared.inbox).finishing = true;
+        // A load has nobody to answer.
+        self.cancel_load();
+        self.shared.bell.notify_one();
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
             let _ = thread.join();
         }
     }

@@ -35,13 +35,13 @@ use serde::Serialize;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::engine::{
-    AnsweredBy, Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane,
-    ModelState, Request, Role, Stop, Usage,
+    AnsweredBy, Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Hold, Lane,
+    ModelState, Request, Role, Speed, Stop, Usage,
 };
 use crate::prompt::Prompt;
 pub use breaker::Health;
 pub use secret::Source as Key;
-use serve::{Job, Order};
+use serve::{Detour, Job, Order};
 use server::Server;
 use state::States;
 pub use stats::RemoteStats;
@@ -160,18 +160,19 @@ impl Remote {
         self.stats.subscribe()
     }
 
-    /// An engine that asks the server, and `local` where that does not answer.
-    pub fn before(self: &Arc<Self>, local: Arc<dyn Backend>) -> Arc<RemoteEngine> {
-        let states = States::new(local.clone(), self.server.clone(), self.stats.clone(), &self.options);
+    /// An engine for a role that asks the server, and `local` where that does not answer.
+    pub fn before(self: &Arc<Self>, local: Arc<dyn Backend>, role: Role) -> Arc<RemoteEngine> {
+        let states = States::new(role, local.clone(), self.server.clone(), self.stats.clone(), &self.options);
         let stop = watch::Sender::new(false);
         // Nobody follows where nothing is asked: the local model's state is shown then.
         let _ = self.orders.send(Order::Follow(states.clone(), stop.subscribe()));
-        Arc::new(RemoteEngine { remote: self.clone(), local, states, stop })
+        Arc::new(RemoteEngine { role, remote: self.clone(), local, states, stop })
     }
 }
 
 /// See the module.
 pub struct RemoteEngine {
+    role: Role,
     remote: Arc<Remote>,
     local: Arc<dyn Backend>,
     states: States,
@@ -189,15 +190,35 @@ impl RemoteEngine {
         self.local.generate(request).answered_by(by)
     }
 
-    /// By the local model, because the server is let alone.
+    /// By the local model, because the server is let alone. It may have to be loaded first: that the server would be let
+    /// alone was perhaps not known when it was asked whether it will be needed.
     fn instead(&self, request: Request) -> Generation {
         self.remote.stats.send_modify(|stats| stats.fallbacks += 1);
         if matches!(&*self.local.watch().borrow(), ModelState::Ready(_)) {
             return self.locally(request);
         }
-        let stats = self.remote.stats.borrow();
-        let problem = stats.problem.clone().unwrap_or_else(|| format!("{} is tried just now", stats.server));
-        Generation::failed(EngineError::Remote(format!("{problem}; and no local model is loaded")))
+        let why = {
+            let stats = self.remote.stats.borrow();
+            stats.problem.clone().unwrap_or_else(|| format!("{} is tried just now", stats.server))
+        };
+        self.ordered(|events, by, cancel| {
+            let (local, stop, usage) = (self.local.clone(), self.stop.subscribe(), Usage::default());
+            Order::Detour(Box::new(Detour { request, why, usage, local, events, by, cancel, stop }))
+        })
+    }
+
+    /// What the thread answers that asks the server.
+    fn ordered(
+        &self,
+        order: impl FnOnce(mpsc::UnboundedSender<Event>, AnsweredBy, Arc<Notify>) -> Order,
+    ) -> Generation {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let (by, cancel) = (AnsweredBy::default(), Arc::new(Notify::new()));
+        if self.remote.orders.send(order(events, by.clone(), cancel.clone())).is_err() {
+            return Generation::failed(EngineError::Stopped);
+        }
+        let interrupt = Box::new(move || cancel.notify_one());
+        Generation::new(receiver, CancelOnDrop::new(Cancelled::default(), Some(interrupt))).answered_by(by)
     }
 }
 
@@ -218,22 +239,10 @@ impl Backend for RemoteEngine {
         let Some(leave) = server.leave() else {
             return self.instead(request);
         };
-        let (events, receiver) = mpsc::unbounded_channel();
-        let (by, cancel) = (AnsweredBy::default(), Arc::new(Notify::new()));
-        let job = Job {
-            request,
-            leave,
-            local: self.local.clone(),
-            events,
-            by: by.clone(),
-            cancel: cancel.clone(),
-            stop: self.stop.subscribe(),
-        };
-        if self.remote.orders.send(Order::Ask(Box::new(job))).is_err() {
-            return Generation::failed(EngineError::Stopped);
-        }
-        let interrupt = Box::new(move || cancel.notify_one());
-        Generation::new(receiver, CancelOnDrop::new(Cancelled::default(), Some(interrupt))).answered_by(by)
+        self.ordered(|events, by, cancel| {
+            let (local, stop) = (self.local.clone(), self.stop.subscribe());
+            Order::Ask(Box::new(Job { request, leave, local, events, by, cancel, stop }))
+        })
     }
 
     /// By the local model, for nobody else counts here; they are near enough.
@@ -242,11 +251,7 @@ impl Backend for RemoteEngine {
     }
 
     fn watch(&self) -> watch::Receiver<ModelState> {
-        self.states.of(Role::Fill)
-    }
-
-    fn watch_for(&self, role: Role) -> watch::Receiver<ModelState> {
-        self.states.of(role)
+        self.states.watch()
     }
 
     fn remote(&self) -> Option<watch::Receiver<RemoteStats>> {
@@ -257,6 +262,10 @@ impl Backend for RemoteEngine {
         self.local.stats()
     }
 
+    fn speed(&self) -> Speed {
+        self.local.speed()
+    }
+
     fn cancel_load(&self) {
         self.local.cancel_load();
     }
@@ -265,6 +274,19 @@ impl Backend for RemoteEngine {
     fn shutdown(&self) {
         self.stop.send_replace(true);
         self.local.shutdown();
+    }
+
+    fn coming(&self) -> watch::Receiver<ModelState> {
+        self.local.coming()
+    }
+
+    /// A local model that would only stand in for the server is loaded when it has to.
+    fn hold(&self) -> Hold {
+        let is_for_it = self.remote.options.when == When::All || self.role == Role::Edit;
+        match &self.remote.server {
+            Some(server) if is_for_it && server.health() != Health::Open => Hold::default(),
+            _ => self.local.hold(),
+        }
     }
 
     fn retire(&self, prompt: Prompt) {

@@ -62,6 +62,11 @@ impl Turn {
         is_due && next(entries, now, false).is_some_and(|first| entries[first].lane != Lane::Action)
     }
 
+    /// When the next one is; none while there is no action.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
     /// An action had a step, owed or not.
     pub fn had(&mut self, began: Instant, ended: Instant) {
         let took = ended.saturating_duration_since(began);
@@ -76,9 +81,9 @@ pub fn turn_tokens(per_second: f64) -> usize {
     if tokens < 4 { tokens.max(1) } else { tokens - tokens % 4 }
 }
 
-/// When to look again, if nothing runs until then.
-pub fn wake(entries: &[Entry]) -> Option<Instant> {
-    entries.iter().filter_map(|entry| entry.ready).min()
+/// When to look again after `looked`, if nothing runs until then.
+pub fn wake(entries: &[Entry], looked: Instant) -> Option<Instant> {
+    entries.iter().filter_map(|entry| entry.ready).filter(|&ready| ready > looked).min()
 }
 
 /// Whether the arrival of `new` ends `old`.
@@ -190,7 +195,7 @@ mod tests {
         let held = Entry { ready: Some(later), ..entry(Lane::Completion, 2) };
         assert_eq!(next(&[held, entry(Lane::Action, 1)], now, false), Some(1));
         assert_eq!(next(&[held, entry(Lane::Action, 1)], later, false), Some(0));
-        assert_eq!(wake(&[held]), Some(later));
+        assert_eq!((wake(&[held], now), wake(&[held], later)), (Some(later), None));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct ScriptedBackend {
     idle: Mutex<Idle>,
     stats: Arc<Mutex<EngineStats>>,
     stopped: Arc<AtomicBool>,
+    /// Takes nothing new.
+    finishing: AtomicBool,
 }
 
 /// What is asked while nobody asks.
@@ -88,6 +90,7 @@ impl Default for ScriptedBackend {
             idle: Mutex::default(),
             stats: Arc::default(),
             stopped: Arc::default(),
+            finishing: AtomicBool::new(false),
         }
     }
 }
@@ -170,7 +173,7 @@ impl ScriptedBackend {
 
 impl Backend for ScriptedBackend {
     fn generate(&self, request: Request) -> Generation {
-        if self.stopped.load(Ordering::SeqCst) {
+        if self.stopped.load(Ordering::SeqCst) || self.finishing.load(Ordering::SeqCst) {
             return Generation::failed(EngineError::Stopped);
         }
         match &*self.state.borrow() {
@@ -205,6 +208,11 @@ impl Backend for ScriptedBackend {
 
     fn shutdown(&self) {
         self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// What was asked goes on; nobody waits for it here.
+    fn finish(&self) {
+        self.finishing.store(true, Ordering::SeqCst);
     }
 }
 

@@ -42,6 +42,33 @@ pub struct Speed {
     pub generate: f64,
 }
 
+impl EngineStats {
+    /// The counters of two engines together. What is no counter is that of `self`, unless it has none.
+    pub fn with(&self, other: &Self) -> Self {
+        let percentiles =
+            |ours: Percentiles, theirs| if ours == Percentiles::default() { theirs } else { ours };
+        let speed = |ours: f64, theirs: f64| if ours > 0.0 { ours } else { theirs };
+        Self {
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            evaluated_tokens: self.evaluated_tokens + other.evaluated_tokens,
+            reused_tokens: self.reused_tokens + other.reused_tokens,
+            generated_tokens: self.generated_tokens + other.generated_tokens,
+            forced_tokens: self.forced_tokens + other.forced_tokens,
+            drafted_tokens: self.drafted_tokens + other.drafted_tokens,
+            accepted_draft_tokens: self.accepted_draft_tokens + other.accepted_draft_tokens,
+            decode_calls: self.decode_calls + other.decode_calls,
+            after_cancel_tokens: self.after_cancel_tokens + other.after_cancel_tokens,
+            busy_ms: self.busy_ms + other.busy_ms,
+            queue_ms: percentiles(self.queue_ms, other.queue_ms),
+            cancel_ms: percentiles(self.cancel_ms, other.cancel_ms),
+            tokens_per_second: Speed {
+                prompt: speed(self.tokens_per_second.prompt, other.tokens_per_second.prompt),
+                generate: speed(self.tokens_per_second.generate, other.tokens_per_second.generate),
+            },
+        }
+    }
+}
+
 /// A bounded window of samples, for percentiles.
 #[derive(Clone, Debug, Default)]
 pub struct Window {

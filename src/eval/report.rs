@@ -18,6 +18,9 @@ pub struct Report {
     pub model_bytes: u64,
     pub seed: u64,
     pub rows: Vec<Row>,
+    /// Who made the edits, where that is another model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit_model: Option<String>,
     /// Of the small edits; empty where none were asked for.
     pub edits: Vec<exercise::report::Row>,
 }
@@ -143,7 +146,7 @@ impl Report {
             let _ = writeln!(table, "{language}: empty answers: {reasons}");
         }
         if !self.edits.is_empty() {
-            let _ = write!(table, "\n{}", exercise::report::table(&self.edits));
+            let _ = write!(table, "\n{}{}", self.edited_by(), exercise::report::table(&self.edits));
         }
         table
     }
@@ -163,9 +166,14 @@ impl Report {
             );
         }
         if !self.edits.is_empty() {
-            let _ = write!(table, "\n{}", exercise::report::markdown(&self.edits));
+            let _ = write!(table, "\n{}{}", self.edited_by(), exercise::report::markdown(&self.edits));
         }
         table
+    }
+
+    /// A line that names another model, above what that made.
+    fn edited_by(&self) -> String {
+        self.edit_model.as_ref().map_or(String::new(), |name| format!("Edits by {name}:\n\n"))
     }
 
     /// The reasons of empty answers by language.
@@ -297,8 +305,15 @@ mod tests {
         ];
         let rows = Report::rows(&cases, -0.5);
         assert_eq!((rows[0].confident, rows[0].confident_exact), (Share::new(1, 3), Share::new(1, 1)));
-        let report =
-            Report { model: "m".into(), parameters: 1, model_bytes: 1, seed: 1, rows, edits: Vec::new() };
+        let report = Report {
+            model: "m".into(),
+            parameters: 1,
+            model_bytes: 1,
+            seed: 1,
+            rows,
+            edit_model: None,
+            edits: vec![],
+        };
         expect![[r#"
             language kind            holes     exact      95 %    copied   similar    syntax   stopped   repeats     empty    ms p50    tokens
             rust     line                3    33.3 %      6-79     0.0 %      0.33   100.0 %    50.0 %     0.0 %    33.3 %        20     100+5
@@ -313,6 +328,30 @@ mod tests {
             | rust | name, alone | 1 | 0.0 % | 0–79 | 0.0 % | 0.00 | – | – | – | 100.0 % | 20 | 100+5 |
             | rust | name, file open | 1 | 100.0 % | 21–100 | 0.0 % | 1.00 | 100.0 % | 100.0 % | 0.0 % | 0.0 % | 20 | 100+5 |
         "#]].assert_eq(&report.markdown());
+        let alone = |share| Share::new(share, 1);
+        let edit = exercise::report::Row {
+            language: "rust".into(),
+            action: "refactor",
+            parsed: alone(1),
+            applied: alone(1),
+            kept: alone(0),
+            passed: None,
+            guards: BTreeMap::new(),
+            generated_tokens: 9.0,
+            seconds: 1.0,
+        };
+        for (by, expected) in
+            [(None, "\n\nlanguage   action"), (Some("other"), "\n\nEdits by other:\n\nlanguage   action")]
+        {
+            let report =
+                Report { edit_model: by.map(str::to_owned), edits: vec![edit.clone()], ..report.clone() };
+            assert!(report.table().contains(expected), "{}", report.table());
+            assert!(
+                report.markdown().contains(by.unwrap_or("| language | action |")),
+                "{}",
+                report.markdown()
+            );
+        }
     }
 
     #[test]

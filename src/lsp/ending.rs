@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::Backend;
+use crate::assist::roles::Roles;
 
 /// How often the parent process is looked for.
 const PARENT_EVERY: Duration = Duration::from_secs(1);
@@ -156,11 +156,11 @@ fn is_alive(_process: u32) -> bool {
     true
 }
 
-/// Stops the engine off the runtime's own threads and waits for it, within limits.
-pub async fn stop_engine(backend: Arc<dyn Backend>) {
-    let stopping = tokio::task::spawn_blocking(move || backend.shutdown());
+/// Stops the engines off the runtime's own threads and waits for them, within limits.
+pub async fn stop_engines(roles: Arc<Roles>) {
+    let stopping = tokio::task::spawn_blocking(move || roles.shutdown());
     if tokio::time::timeout(ENGINE_STOPS_WITHIN, stopping).await.is_err() {
-        tracing::warn!("the engine did not stop within {ENGINE_STOPS_WITHIN:?}");
+        tracing::warn!("the engines did not stop within {ENGINE_STOPS_WITHIN:?}");
     }
 }
 

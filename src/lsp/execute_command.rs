@@ -13,7 +13,7 @@ use crate::edit::Action;
 use crate::lsp::action::arguments::Arguments;
 use crate::lsp::action::{decide, run};
 use crate::lsp::session::Session;
-use crate::lsp::{doctor, ext, show_context, status};
+use crate::lsp::{doctor, ext, show_context, status, swap};
 
 /// Records that `codesage.why` returns where it is not told how many, and at most.
 const RECORDS: usize = 20;
@@ -53,6 +53,7 @@ pub async fn run(session: &Arc<Session>, params: ExecuteCommandParams) -> Result
             session.reload().await;
             to_json(&status::of(session))
         }
+        ext::SWAP_MODEL => Ok(swap::run(session, first).await),
         ext::DID_ACCEPT | ext::DID_ACCEPT_ALIAS => {
             if let Some(id) = first.as_str().or_else(|| first.get("id")?.as_str()) {
                 session.assistant.accepted(id);

@@ -57,6 +57,7 @@ pub const COMMANDS: &[&str] = &[
     SHOW_CONTEXT,
     SNOOZE,
     STATS_COMMAND,
+    SWAP_MODEL,
     TOGGLE,
     UNDO,
     UNIT_TEST,
@@ -81,6 +82,7 @@ pub const TOGGLE: &str = "codesage.toggle";
 pub const UNDO: &str = "codesage.undo";
 pub const UNIT_TEST: &str = "codesage.unitTest";
 pub const DID_ACCEPT: &str = "codesage.didAccept";
+pub const SWAP_MODEL: &str = "codesage.swapModel";
 pub const STATS_COMMAND: &str = "codesage.stats";
 pub const WHY: &str = "codesage.why";
 

@@ -20,8 +20,9 @@ use tower_lsp::lsp_types::{
 use tower_lsp::{LanguageServer, LspService};
 
 use crate::assist::journal::Journal;
+use crate::assist::roles::Roles;
 use crate::config::Layers;
-use crate::engine::late::LateBackend;
+use crate::engine::Role;
 use crate::lsp::client::{self, Outbox, Said};
 use crate::lsp::ending::Signals;
 use crate::lsp::ext::{
@@ -41,7 +42,7 @@ const JOURNAL_WITHIN: Duration = Duration::from_secs(1);
 /// What a server begins with.
 pub struct Start {
     pub layers: Layers,
-    pub backend: Arc<LateBackend>,
+    pub roles: Arc<Roles>,
     pub launch: Launch,
     pub journal: Journal,
     /// Where the program keeps what outlives a session.
@@ -54,7 +55,7 @@ pub struct Start {
 /// See the module.
 pub struct Server {
     outbox: Outbox,
-    backend: Arc<LateBackend>,
+    roles: Arc<Roles>,
     state: Option<PathBuf>,
     signals: Signals,
     /// Taken by `initialize`.
@@ -74,7 +75,7 @@ pub fn service(start: Start) -> (LspService<Server>, Said) {
     // tower-lsp's own way to speak to the client is not used: see `client`.
     let (service, _) = LspService::build(|_| Server {
         outbox,
-        backend: start.backend,
+        roles: start.roles,
         state: start.state,
         signals: start.signals,
         layers: Mutex::new(start.layers),
@@ -108,8 +109,8 @@ impl LanguageServer for Server {
         let params = params.initialization_options.unwrap_or_default();
         let layers = std::mem::take(&mut *lock(&self.layers));
         let make = || {
-            let (backend, outbox) = (self.backend.clone(), self.outbox.clone());
-            Session::new(&params, layers, backend, outbox, self.state.as_deref())
+            let (roles, outbox) = (self.roles.clone(), self.outbox.clone());
+            Session::new(&params, layers, roles, outbox, self.state.as_deref())
         };
         let session = self.session.get_or_init(make);
         if let Some(journal) = lock(&self.journal).take() {
@@ -136,10 +137,14 @@ impl LanguageServer for Server {
         session.pull_settings().await;
         let launch = lock(&self.launch).take();
         if let Some(launch) = launch {
-            let settings = session.assistant.settings();
-            self.backend.become_backend(launch(&settings));
-            session.launched(settings);
-            tokio::spawn(model_progress::follow(session.clone()));
+            self.roles.launch(launch.into(), &session.assistant.settings());
+            // They may have changed since they were looked at.
+            self.roles.apply(&session.assistant.settings());
+            tokio::spawn(model_progress::follow(session.clone(), Role::Fill));
+            tokio::spawn(model_progress::follow(session.clone(), Role::Edit));
+            if let Some(news) = self.roles.news() {
+                tokio::spawn(model_progress::tell(session.clone(), news));
+            }
             tokio::spawn(status::follow(session.clone()));
             tokio::spawn(remote_news::follow(session.clone()));
         }

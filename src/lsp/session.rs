@@ -21,10 +21,10 @@ use tower_lsp::lsp_types::{
 };
 
 use crate::assist::Assistant;
+use crate::assist::roles::Roles;
 use crate::completion::policy::Trigger;
-use crate::config::Layers;
+use crate::config::{Layers, Settings};
 use crate::doctor::LastSession;
-use crate::engine::Backend;
 use crate::lsp::action::{Actions, review};
 use crate::lsp::capabilities::ClientFlags;
 use crate::lsp::client::Outbox;
@@ -36,7 +36,7 @@ use crate::lsp::virtual_document::VirtualDocuments;
 use crate::lsp::{ext, last_session, settings};
 use crate::text::{Document, Encoding};
 use crate::threads::{lock, off_the_runtime};
-use configuring::{Launched, Sources};
+use configuring::Sources;
 use looking::Looker;
 use told::{Told, Voice};
 
@@ -53,7 +53,8 @@ pub struct Session {
     pub outbox: Outbox,
     roots: Mutex<Vec<PathBuf>>,
     sources: Mutex<Sources>,
-    launched: Launched,
+    /// The settings at its beginning.
+    begun_with: Settings,
     /// Whether the completion menu was announced.
     has_menu: AtomicBool,
     looker: Looker,
@@ -82,7 +83,7 @@ impl Session {
     pub fn new(
         params: &Value,
         mut layers: Layers,
-        backend: Arc<dyn Backend>,
+        roles: Arc<Roles>,
         outbox: Outbox,
         state: Option<&Path>,
     ) -> Arc<Self> {
@@ -99,13 +100,13 @@ impl Session {
         let flags = ClientFlags::distil(params);
         let has_menu = flags.offers_menu(settings.completion.menu);
         let session = Arc::new(Self {
-            assistant: Assistant::new(backend, settings, roots.clone()),
+            begun_with: settings.clone(),
+            assistant: Assistant::with_roles(roles, settings, roots.clone()),
             began: last_session::began(params, &flags, roots.first().map(PathBuf::as_path)),
             flags,
             outbox,
             roots: Mutex::new(roots),
             sources: Mutex::new(Sources::new(layers)),
-            launched: Launched::default(),
             has_menu: has_menu.into(),
             looker,
             told: Mutex::default(),

@@ -76,7 +76,7 @@ async fn heard(remote: Option<&mut watch::Receiver<RemoteStats>>) -> Result<(), 
 
 fn status(model: &ModelState, remote: Option<&RemoteStats>, actions: usize) -> Status {
     let (kind, busy, message) = match model {
-        ModelState::Unloaded => (StatusKind::Inactive, false, "no model is configured".into()),
+        ModelState::Unloaded => (StatusKind::Inactive, false, "the model is loaded when it is needed".into()),
         ModelState::Loading { fraction } => {
             (StatusKind::Normal, true, format!("loading the model: {} %", percentage(*fraction)))
         }
@@ -115,7 +115,7 @@ mod tests {
     fn a_state_has_a_kind_and_a_sentence() {
         let ready = ScriptedBackend::default().watch().borrow().clone();
         let cases = [
-            (ModelState::Unloaded, 0, StatusKind::Inactive, false, "no model is configured"),
+            (ModelState::Unloaded, 0, StatusKind::Inactive, false, "the model is loaded when it is needed"),
             (ModelState::Loading { fraction: 0.42 }, 0, StatusKind::Normal, true, "loading the model: 42 %"),
             (
                 ModelState::Loading { fraction: f32::NAN },

@@ -1,11 +1,15 @@
-//! Completion switched on and off by hand, for this session: `codesage.toggle` and `codesage.snooze`.
+//! What is switched by hand, for this session: completion on and off (`codesage.toggle`, `codesage.snooze`), and models
+//! (`codesage.swapModel`).
 //!
 //! It stands above all settings, which stay as they are written. Does *not* keep time: who asks says what time it is.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::config::CompletionSettings;
+use crate::assist::roles::BUILT_IN;
+use crate::config::{CompletionSettings, ModelSettings};
+use crate::engine::Role;
 
 /// A snooze without a time, seconds.
 const SNOOZE: f64 = 300.0;
@@ -19,9 +23,66 @@ pub struct Switch {
     all: Option<bool>,
     languages: BTreeMap<String, bool>,
     until: Option<Instant>,
+    fill: Option<Swapped>,
+    edit: Option<Swapped>,
+}
+
+/// A model named by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swapped {
+    Path(PathBuf),
+    /// `builtin` is the one in the binary.
+    Name(String),
+}
+
+impl Swapped {
+    /// A path where it has one in it, as on the command line; none for nothing.
+    pub fn named(id: &str) -> Option<Self> {
+        let id = id.trim();
+        let is_path = id.contains(['/', '\\']);
+        (!id.is_empty()).then(|| if is_path { Self::Path(id.into()) } else { Self::Name(id.into()) })
+    }
+
+    fn parts(self) -> (Option<PathBuf>, Option<String>) {
+        match self {
+            Self::Path(path) => (Some(path), None),
+            Self::Name(name) => (None, Some(name)),
+        }
+    }
 }
 
 impl Switch {
+    /// Has a model answer for a role, or again that of the settings; which one did.
+    pub fn swap(&mut self, role: Role, model: Option<Swapped>) -> Option<Swapped> {
+        std::mem::replace(self.place(role), model)
+    }
+
+    /// Takes that back, unless another one was swapped to meanwhile.
+    pub fn swap_back(&mut self, role: Role, from: Option<&Swapped>, before: Option<Swapped>) {
+        let place = self.place(role);
+        if place.as_ref() == from {
+            *place = before;
+        }
+    }
+
+    fn place(&mut self, role: Role) -> &mut Option<Swapped> {
+        match role {
+            Role::Fill => &mut self.fill,
+            Role::Edit => &mut self.edit,
+        }
+    }
+
+    /// Sets the models that were swapped.
+    pub fn set_models(&self, model: &mut ModelSettings) {
+        if let Some(fill) = &self.fill {
+            (model.path, model.name) = fill.clone().parts();
+            model.name.take_if(|name| name == BUILT_IN);
+        }
+        if let Some(edit) = &self.edit {
+            (model.edit.path, model.edit.name) = edit.clone().parts();
+        }
+    }
+
     /// Switches everything, or one language, to the opposite of what `completion` says now; whether it is on.
     pub fn toggle(&mut self, language: Option<&str>, completion: &CompletionSettings) -> bool {
         let Some(language) = language else {
@@ -95,5 +156,34 @@ mod tests {
         // Whoever switches during a snooze wants it on.
         switch.snooze(Some(10.0), now);
         assert!(switch.toggle(None, &as_set(&switch, 0)) && as_set(&switch, 0).enabled);
+    }
+
+    #[test]
+    fn models_are_swapped_above_the_settings_and_back() {
+        let written = ModelSettings { name: Some("written".into()), ..ModelSettings::default() };
+        let mut switch = Switch::default();
+        let set = |switch: &Switch| {
+            let mut model = written.clone();
+            switch.set_models(&mut model);
+            let text = |path: Option<PathBuf>, name| path.map(|path| path.display().to_string()).or(name);
+            (text(model.path, model.name), text(model.edit.path, model.edit.name))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(set(&switch), (some("written"), None));
+        assert_eq!(switch.swap(Role::Fill, Swapped::named(" a/b.gguf ")), None);
+        assert_eq!(set(&switch), (some("a/b.gguf"), None));
+        assert_eq!(switch.swap(Role::Edit, Swapped::named("builtin")), None);
+        assert_eq!(set(&switch), (some("a/b.gguf"), some("builtin")));
+        assert_eq!(switch.swap(Role::Fill, Swapped::named("builtin")), Swapped::named("a/b.gguf"));
+        assert_eq!(set(&switch), (None, some("builtin")));
+        assert_eq!(Swapped::named("  "), None);
+        // What failed goes, and what was swapped to since stays.
+        switch.swap_back(Role::Fill, Swapped::named("other").as_ref(), Swapped::named("before"));
+        assert_eq!(set(&switch), (None, some("builtin")));
+        switch.swap_back(Role::Fill, Swapped::named("builtin").as_ref(), Swapped::named("before"));
+        assert_eq!(set(&switch), (some("before"), some("builtin")));
+        switch.swap(Role::Fill, None);
+        switch.swap(Role::Edit, None);
+        assert_eq!(set(&switch), (some("written"), None));
     }
 }

@@ -112,7 +112,7 @@ pub fn forbids_work(model: &Model) -> bool {
 /// The same model in different formats: what is here counts first.
 fn row(machine: &Machine, model: &'static Model, here: Vec<Here>) -> Option<Row> {
     let one = |quantization: String, file: Bytes, here: Option<PathBuf>| {
-        let memory = model.needs(file.count).usual_bytes(model.context);
+        let memory = model.usual_bytes(file.count);
         let tokens_per_second =
             speed::tokens_per_second(file.count as f64 * model.active_part(), machine.weight_speed);
         let fits = match machine.available {

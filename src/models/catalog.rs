@@ -6,6 +6,7 @@
 //! test. This does not read files and builds no prompt.
 
 mod model;
+mod profile;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,6 +18,7 @@ pub use model::{
     Bytes, Model, Role, Score, Shape, Source, bits, called, contradiction, differences, markdown, named,
     nearest, recognise,
 };
+pub use profile::{Profile, profile};
 
 /// Where the parts of a fill-in-the-middle prompt stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
@@ -103,6 +105,7 @@ struct File {
     family: Vec<Family>,
     /// Bits that a weight takes, by quantisation.
     bits: BTreeMap<String, f64>,
+    profile: Vec<Profile>,
     model: Vec<Model>,
 }
 

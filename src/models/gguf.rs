@@ -146,23 +146,31 @@ pub fn check_bytes(bytes: &[u8]) -> Result<Header, Unfit> {
 
 /// Bytes of the KV cache for `context` tokens, keys and values in 16 bits.
 pub fn kv_bytes(header: &Header, context: u32) -> u64 {
-    needs(header).kv_bytes(context)
+    header.needs().kv_bytes(context)
 }
 
-/// Bytes that loading and running will take: [`Needs::memory_bytes`].
-pub fn memory_bytes(header: &Header, context: u32, batch: u32) -> u64 {
-    needs(header).memory_bytes(context, batch)
-}
+impl Header {
+    /// What its memory depends on.
+    pub fn needs(&self) -> Needs {
+        let widths = u64::from(self.key_length) + u64::from(self.value_length);
+        let heads: u64 = self.kv_heads.iter().map(|&heads| u64::from(heads)).sum();
+        Needs {
+            weight_bytes: self.weight_bytes,
+            kv_numbers: heads.saturating_mul(widths),
+            vocabulary: self.vocabulary.len(),
+            width: self.embedding,
+            feed_forward: self.feed_forward,
+        }
+    }
 
-fn needs(header: &Header) -> Needs {
-    let widths = u64::from(header.key_length) + u64::from(header.value_length);
-    let heads: u64 = header.kv_heads.iter().map(|&heads| u64::from(heads)).sum();
-    Needs {
-        weight_bytes: header.weight_bytes,
-        kv_numbers: heads.saturating_mul(widths),
-        vocabulary: header.vocabulary.len(),
-        width: header.embedding,
-        feed_forward: header.feed_forward,
+    /// Whether its cache can be of blocks of 32 numbers: llama.cpp makes no context of others, and only for plain
+    /// transformers are its kernels sure to take it.
+    pub fn quantizes(&self) -> bool {
+        let divides = |length: u32| length > 0 && length.is_multiple_of(32);
+        architecture::is_plain(&self.architecture)
+            && self.sliding_window.is_none()
+            && divides(self.key_length)
+            && divides(self.value_length)
     }
 }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// Whether this build can use a GPU.
+pub const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
+
 /// An instruction set of the processor that llama.cpp's kernels may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct InstructionSet {

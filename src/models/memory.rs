@@ -2,9 +2,6 @@
 //!
 //! It knows no machine (`hardware` does) and reads no file.
 
-/// Tokens of one prompt with its answer, where the model can take as many: the windows, the snippets, what may be
-/// typed before they are set anew, and an answer, with room to spare.
-pub const USUAL_CONTEXT: u32 = 4096;
 /// Cells beyond which more places kept warm gain little (235 MB for a 1.5 B model).
 const USUAL_CELLS: u32 = 8192;
 /// Tokens evaluated by one call: small enough to yield quickly, large enough to prefill at full speed (measured:
@@ -46,15 +43,10 @@ impl Needs {
         sum.saturating_add(sum / 10)
     }
 
-    /// As CodeSage would run a model that was trained for `trained` tokens, nothing set.
-    pub fn usual_bytes(&self, trained: u32) -> u64 {
-        self.memory_bytes(cells(usual_context(trained)), BATCH)
+    /// As CodeSage would run a model with prompts and answers of so many tokens.
+    pub fn usual_bytes(&self, context: u32) -> u64 {
+        self.memory_bytes(cells(context), BATCH)
     }
-}
-
-/// Tokens of one prompt with its answer, nothing set.
-pub fn usual_context(trained: u32) -> u32 {
-    USUAL_CONTEXT.min(trained)
 }
 
 /// Cells of the KV cache for a context: two prompts at the least, so that a completion and a paused action always fit,
@@ -79,10 +71,8 @@ mod tests {
 
     #[test]
     fn a_context_has_room_for_two_prompts_and_more_where_that_is_cheap() {
-        for (trained, context, cells_of_it) in [(2048, 2048, 8192), (4096, 4096, 8448), (1 << 20, 4096, 8448)]
-        {
-            assert_eq!(usual_context(trained), context);
-            assert_eq!(cells(context), cells_of_it, "{trained}");
+        for (context, cells_of_it) in [(1024, 4096), (2048, 8192), (4096, 8448), (8192, 16_640)] {
+            assert_eq!(cells(context), cells_of_it, "{context}");
         }
         assert!(cells(u32::MAX) == u32::MAX);
         let needs = Needs { weight_bytes: 1000, kv_numbers: 2, vocabulary: 10, width: 1, feed_forward: 2 };

@@ -48,7 +48,7 @@ pub fn find(name: &str, surroundings: &Surroundings, available: Option<u64>) -> 
             Err(_) => {}
         }
     }
-    let needed = |candidate: &Candidate| model.needs(candidate.bytes).usual_bytes(model.context);
+    let needed = |candidate: &Candidate| model.usual_bytes(candidate.bytes);
     let has_room = |candidate: &Candidate| available.is_none_or(|available| needed(candidate) <= available);
     let chosen = fitting
         .iter()

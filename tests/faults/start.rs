@@ -45,7 +45,7 @@ async fn what_does_not_fit_is_refused_with_both_numbers() {
         scene
     };
     let mut narrow = Settings::default();
-    narrow.edits.max_region_tokens = 100;
+    narrow.edits.max_region_tokens = Some(100);
     let limited = Scene { settings: narrow, ..of(&long(40), Action::Refactor) };
     // The scripted model has a token for every four bytes.
     let region = (long(40).len() - "$0\n".len()).div_ceil(4).to_string();
@@ -58,7 +58,7 @@ async fn what_does_not_fit_is_refused_with_both_numbers() {
         (
             "a region larger than the default limit",
             small(of(&long(400), Action::Refactor), 1 << 20),
-            refuses("fit", &["`edits.maxRegionTokens` is 2048"]),
+            refuses("fit", &["`edits.maxRegionTokens` is 1024"]),
         ),
         (
             "a question and an answer larger than the context",

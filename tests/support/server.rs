@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use codesage::assist::roles::Wish;
 use codesage::config::Layers;
 use codesage::engine::scripted::ScriptedBackend;
 use codesage::lsp::{self, Ended};
@@ -76,10 +77,20 @@ impl TestServer {
     pub fn connect_with(backend: ScriptedBackend, state: Option<PathBuf>, layers: Layers) -> Self {
         let backend = Arc::new(backend);
         let launched = backend.clone();
+        let launch = Box::new(move |_: &Wish, _| launched.clone() as Arc<dyn codesage::engine::Backend>);
+        Self::connect_making(launch, backend, state, layers)
+    }
+
+    /// The same, with engines of the test's own making.
+    pub fn connect_making(
+        launch: lsp::Launch,
+        backend: Arc<ScriptedBackend>,
+        state: Option<PathBuf>,
+        layers: Layers,
+    ) -> Self {
         // One pipe a direction, so that each can be closed by itself.
         let (input, servers_input) = duplex(1 << 20);
         let (output, servers_output) = duplex(1 << 20);
-        let launch = Box::new(move |_: &_| launched as Arc<dyn codesage::engine::Backend>);
         let (terminate, terminated) = oneshot::channel::<()>();
         let serving = tokio::spawn(lsp::serve(servers_input, servers_output, layers, launch, state, async {
             if terminated.await.is_err() {

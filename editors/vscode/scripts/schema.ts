@@ -18,7 +18,7 @@ export interface Group {
 }
 
 /** Names a file of this machine, so that a workspace must not set it. */
-const OF_THE_MACHINE = ["model.path", "log.file"];
+const OF_THE_MACHINE = ["model.path", "model.edit.path", "log.file"];
 
 /** `x-workspace` of what counts in the person's own file alone: what an editor says of it may come with a project. */
 const OF_THE_FILE = "own";

@@ -20,7 +20,7 @@ test("package.json has the settings of the schema; else: npm run settings", () =
 test("a workspace names no file of the machine", () => {
   const groups = manifest.contributes.configuration as { properties: Record<string, { scope: string }> }[];
   const scopes = new Map(groups.flatMap(({ properties }) => Object.entries(properties)));
-  for (const key of ["server.path", "model.path", "log.file"]) {
+  for (const key of ["server.path", "model.path", "model.edit.path", "log.file"]) {
     assert.equal(scopes.get(`codesage.${key}`)?.scope, "machine", key);
   }
 });

@@ -12,7 +12,8 @@ use crate::assist::sent::{Echo, Sent};
 use crate::edit::Yield;
 use crate::edit::guard::{Guard, Refusal};
 use crate::edit::markers::{self, Parser};
-use crate::engine::{EngineError, Event, Lane, Piece, Request, Stop, StopRule, Usage};
+use crate::engine::{EngineError, Event, Hold, Lane, ModelState, Piece, Request, Stop, StopRule, Usage};
+use crate::models::catalog::{self, Profile};
 use crate::prompt::Prompt;
 use crate::threads::lock;
 
@@ -72,6 +73,30 @@ impl Watch {
 }
 
 impl Assistant {
+    /// Waits for the model that edits are made by, where it is on its way; it stays while what is returned is held.
+    pub(super) async fn editor_loaded(&self) -> Hold {
+        loop {
+            let mut hold = self.editor.hold();
+            if !hold.is_coming() {
+                return hold;
+            }
+            hold.arrival().await;
+            // NB: it may be another one by now, as the settings have it: what came is not what is needed then.
+            if matches!(self.edit_model(), ModelState::Ready(_) | ModelState::Failed(_)) {
+                return hold;
+            }
+        }
+    }
+
+    /// How the model that edits are made by is asked, where nobody has said otherwise.
+    pub(super) fn profile(&self) -> &'static Profile {
+        let parameters = match self.edit_model() {
+            ModelState::Ready(card) => card.parameters,
+            _ => 0,
+        };
+        catalog::profile(parameters)
+    }
+
     /// Asks once.
     pub(super) async fn ask(
         &self,
@@ -90,6 +115,7 @@ impl Assistant {
             Form::Region | Form::Files(_) => usize::MAX,
         };
         let settings = self.settings();
+        let sampling = job.sampling(&settings.sampling, self.profile());
         let given = job.options.stop.iter().filter(|stop| !stop.is_empty());
         let mut stops: Vec<String> = given.chain(&settings.sampling.stop).cloned().collect();
         if is_prose {
@@ -101,14 +127,14 @@ impl Assistant {
         let request = Request {
             prompt: Prompt::Instruct(plan.prompt.clone()),
             lane: Lane::Action,
-            sampling: job.sampling(&settings.sampling),
+            sampling,
             max_tokens: plan.max_tokens,
             max_time: LONGEST,
             hold: Duration::ZERO,
             stop: stop_rule(watch.clone(), echo),
             told: None,
         };
-        let mut generation = self.backend.generate(request);
+        let mut generation = self.editor.generate(request);
         let by = generation.by();
         let asked = |written, usage| Ok(Asked { written, usage, model: by.get().cloned() });
         let (mut tokens, mut first) = (0, None);

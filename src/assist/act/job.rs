@@ -10,6 +10,7 @@ use crate::edit::guard::{Guard, Refusal};
 use crate::edit::region::{self, Region};
 use crate::edit::{Action, Yield};
 use crate::engine::sample::{Mirostat, Sampling};
+use crate::models::catalog::Profile;
 use crate::syntax::ChunkKind;
 
 impl Job {
@@ -26,15 +27,15 @@ impl Job {
         self.options.max_tokens.or_else(|| self.recipe.as_ref()?.max_tokens)
     }
 
-    /// How the tokens of the answer are chosen.
-    pub(super) fn sampling(&self, settings: &SamplingSettings) -> Sampling {
+    /// How the tokens of the answer are chosen; where nobody has said, as is usual for a model of that size.
+    pub(super) fn sampling(&self, settings: &SamplingSettings, profile: &Profile) -> Sampling {
         let of_recipe = || self.recipe.as_ref()?.temperature;
         self.options.sampling.unwrap_or_else(|| Sampling {
-            temperature: of_recipe().unwrap_or(settings.temperature),
+            temperature: of_recipe().or(settings.temperature).unwrap_or(profile.temperature),
             top_k: settings.top_k,
             top_p: settings.top_p,
             min_p: settings.min_p,
-            repeat_penalty: settings.repeat_penalty,
+            repeat_penalty: settings.repeat_penalty.unwrap_or(profile.repeat_penalty),
             mirostat: match settings.mirostat {
                 1 => Mirostat::V1,
                 2 => Mirostat::V2,

@@ -214,7 +214,7 @@ impl Assistant {
     /// Tokens that a region may take when it is written anew; a refusal where it is too large for that.
     pub(super) fn rewritten(&self, region: &Region) -> Result<usize, Refusal> {
         let tokens = self.count(&region.text);
-        let most = self.settings().edits.max_region_tokens as usize;
+        let most = self.settings().edits.max_region_tokens.unwrap_or(self.profile().region) as usize;
         if tokens > most {
             return Err(Refusal::new(
                 Guard::Fit,
@@ -227,7 +227,7 @@ impl Assistant {
     }
 
     pub(super) fn count(&self, text: &str) -> usize {
-        self.backend.count_tokens(text).unwrap_or(text.len())
+        self.editor.count_tokens(text).unwrap_or(text.len())
     }
 
     /// Tokens of a prompt as this model is given it, or a few more.

@@ -12,6 +12,7 @@ use crate::assist::Assistant;
 use crate::assist::act::{Acted, FileChange, Job, Options, Outcome, Proposal};
 use crate::cli::Failure;
 use crate::edit::{Action, diff};
+use crate::engine::ModelState;
 use crate::syntax::{Chunk, ChunkKind};
 use crate::text::Document;
 
@@ -47,7 +48,7 @@ pub async fn play(
                 options: Options::default(),
             };
             let acted = assistant.act(job, |_| {}).await;
-            for line in lines(&acted) {
+            for line in lines(&acted, editor(assistant).as_deref()) {
                 painter.line(&[line])?;
             }
         }
@@ -63,8 +64,16 @@ pub fn function(document: &Document) -> Option<&Chunk> {
     document.chunks().iter().filter(is_function).find(is_short)
 }
 
-/// What came of it, and what it cost.
-fn lines(acted: &Acted) -> Vec<Span> {
+/// The name of the model that edits are made by, where that is one of its own.
+fn editor(assistant: &Assistant) -> Option<String> {
+    match assistant.roles()?.edit().own_state()? {
+        ModelState::Ready(card) => Some(card.name.clone()),
+        ModelState::Unloaded | ModelState::Loading { .. } | ModelState::Failed(_) => None,
+    }
+}
+
+/// What came of it, what it cost, and by whom.
+fn lines(acted: &Acted, editor: Option<&str>) -> Vec<Span> {
     let mut lines = match &acted.outcome {
         Outcome::Apply(proposal) => difference(proposal),
         Outcome::Preview(proposal, guard, sentence) => {
@@ -82,10 +91,9 @@ fn lines(acted: &Acted) -> Vec<Span> {
     };
     let tokens = acted.usage.generated_tokens;
     let speed = f64::from(tokens) * 1000.0 / f64::from(acted.usage.decode_ms.max(1));
-    lines.push(Span::new(
-        Style::Dim,
-        format!("{tokens} tokens in {} ms, {speed:.0} tokens/s", acted.milliseconds),
-    ));
+    let by = editor.map_or(String::new(), |name| format!(", by {name}"));
+    let cost = format!("{tokens} tokens in {} ms, {speed:.0} tokens/s{by}", acted.milliseconds);
+    lines.push(Span::new(Style::Dim, cost));
     lines
 }
 

@@ -18,7 +18,7 @@ use crate::cli::source::Source;
 use crate::cli::{Failure, Session, interrupt, workspace};
 use crate::config::Settings;
 use crate::edit::Action;
-use crate::engine::{Backend, ModelState};
+use crate::engine::{Backend, ModelState, Role};
 use crate::text::Document;
 
 /// What is asked for.
@@ -69,7 +69,7 @@ impl FromStr for What {
     }
 }
 
-/// Starts the model that the settings name.
+/// Starts the model that the settings name for edits.
 type Start = Box<dyn FnOnce(&Settings) -> Arc<dyn Backend>>;
 
 /// What the machine gives: a model, and a place for the journal. Another one in tests.
@@ -81,7 +81,10 @@ pub struct Machine {
 impl Machine {
     /// The one that this runs on.
     pub fn this() -> Self {
-        Self { start: Box::new(crate::cli::backend), state: journal::state_dir() }
+        Self {
+            start: Box::new(|settings| crate::cli::backend(settings, Role::Edit)),
+            state: journal::state_dir(),
+        }
     }
 }
 

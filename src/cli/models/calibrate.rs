@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use super::super::bench::shape::{Dimensions, throwaway};
 use super::super::interrupt::Watch;
-use super::super::{Failure, backend, ready, runtime};
+use super::super::{Failure, local_backend, ready, runtime};
 use crate::config::{ModelSettings, Settings};
 use crate::engine::sample::Sampling;
-use crate::engine::{Backend, Event, Lane, Request};
+use crate::engine::{Backend, Event, Lane, Request, Role};
 use crate::prompt::{Fill, Prompt};
 
 /// Of Qwen2.5-Coder 1.5B, but for the vocabulary and the layers; its KV cache is small.
@@ -77,7 +77,7 @@ fn measure(file: File, layers: usize, settings: &Settings) -> Result<f64, Failur
         other => other,
     })?;
     drop(writer.into_inner().map_err(|error| no_room(error.into_error()))?);
-    let backend = backend(settings);
+    let backend = local_backend(settings, Role::Fill);
     let speed = runtime()?.block_on(async {
         let card = ready(&backend).await?;
         let (mut tokens, mut time) = (0, Duration::ZERO);

@@ -207,7 +207,7 @@ fn row_object(row: &Row) -> Value {
         "quantizations": all,
         "fileBytes": file.count,
         "exact": file.is_exact,
-        "contextTokens": memory::usual_context(model.context),
+        "contextTokens": model.usual_context(),
         "memoryBytes": memory,
         "fits": match fits { Fits::Well => "yes", Fits::Slowly => "slowly", Fits::No => "no" },
         "estimatedTokensPerSecond": (tokens_per_second * 10.0).round() / 10.0,
@@ -247,9 +247,9 @@ mod tests {
             qwen2.5-coder-1.5b               Q8_0       1.6 GB    2.2 GB    slow       8.5 tokens/s   HumanEval-FIM 83.5     Apache-2.0
             qwen2.5-coder-3b                 Q8_0       3.3 GB    4.1 GB    slow       4.3 tokens/s   HumanEval-FIM 85.7     Qwen Research License: no commercial use
             qwen2.5-coder-7b                 Q4_K_M     ~4.8 GB   5.9 GB    slow       2.9 tokens/s   HumanEval-FIM 86.2     Apache-2.0
-            qwen2.5-coder-14b                Q4_K_M     ~9.2 GB   12.1 GB   no         1.5 tokens/s   HumanEval-FIM 87.7     Apache-2.0
-            codestral-22b                    Q4_K_M     ~13.7 GB  17.2 GB   no         1.0 tokens/s   HumanEval-FIM 82.7     Mistral AI Non-Production License: no commercial use, not in production
-            qwen2.5-coder-32b                Q4_K_M     ~20.2 GB  24.8 GB   no         0.7 tokens/s   HumanEval-FIM 88.3     Apache-2.0
+            qwen2.5-coder-14b                Q4_K_M     ~9.2 GB   13.8 GB   no         1.5 tokens/s   HumanEval-FIM 87.7     Apache-2.0
+            codestral-22b                    Q4_K_M     ~13.7 GB  19.3 GB   no         1.0 tokens/s   HumanEval-FIM 82.7     Mistral AI Non-Production License: no commercial use, not in production
+            qwen2.5-coder-32b                Q4_K_M     ~20.2 GB  27.2 GB   no         0.7 tokens/s   HumanEval-FIM 88.3     Apache-2.0
 
             For this machine: codesage --model qwen2.5-coder-0.5b
         "#]].assert_eq(&format!(

@@ -1,11 +1,12 @@
-//! All settings of this version, as the README lists them: name, meaning, what each takes and where it goes. What is asked of a row, `key` answers;
-//! who may say it, `trust` does.
+//! All settings of this version, as the README lists them: name, meaning, what each takes and where it goes.
+//! What is asked of a row, `key` answers; who may say it, `trust` does.
 
 use super::Key;
 use crate::completion::policy::Multiline;
 use crate::config::field::Field;
 use crate::config::{Confirm, EditFormat, KvCache, Menu};
 use crate::engine::remote::When;
+use crate::models::fit::KvType;
 
 const MULTILINE: [Multiline; 3] = [Multiline::Auto, Multiline::Never, Multiline::Always];
 const MENU: [Menu; 3] = [Menu::Auto, Menu::On, Menu::Off];
@@ -29,18 +30,46 @@ pub static KEYS: &[Key] = &[
         field: Field::Name("builtin", |s| &mut s.model.name),
     },
     Key {
+        name: "model.edit.path",
+        meaning: "a GGUF file for edits and explanations; `same` is the model for completions",
+        field: Field::File("same", |s| &mut s.model.edit.path),
+    },
+    Key {
+        name: "model.edit.name",
+        meaning: "the same by its name, as for `model.name`; of this and `model.edit.path` the one that is set later \
+                  counts",
+        field: Field::Name("same", |s| &mut s.model.edit.name),
+    },
+    Key {
+        name: "model.edit.idleMinutes",
+        meaning: "a model for edits alone is let go when none was asked for so long, and loaded again with the next one; \
+                  0: it stays",
+        field: Field::Count(0..=10_080, |s| &mut s.model.edit.idle_minutes),
+    },
+    Key {
+        name: "model.memoryMb",
+        meaning: "megabytes of memory that all models together may take; `auto` is nine tenths of what is free",
+        field: Field::AutoCount(64..=4_000_000, |s| &mut s.model.memory_mb),
+    },
+    Key {
         name: "model.threads",
         meaning: "threads that compute; `auto` measures how many are best on this machine",
         field: Field::AutoCount(1..=256, |s| &mut s.model.threads),
     },
     Key {
+        name: "model.device",
+        meaning: "what computes, in builds that have a GPU backend: the GPU with the most memory, the processor, or a GPU \
+                  by its number",
+        field: Field::Device(|s| &mut s.model.device),
+    },
+    Key {
         name: "model.gpuLayers",
-        meaning: "layers on the GPU, in builds that have a GPU backend",
+        meaning: "layers on the GPU, in builds that have a GPU backend; at most as many as fit",
         field: Field::AutoCount(0..=1000, |s| &mut s.model.gpu_layers),
     },
     Key {
         name: "model.contextTokens",
-        meaning: "tokens that prompt and answer may take together",
+        meaning: "tokens that prompt and answer may take together; `auto` goes by the size of the model, and by the memory",
         field: Field::AutoCount(256..=131_072, |s| &mut s.model.context_tokens),
     },
     Key {
@@ -51,6 +80,15 @@ pub static KEYS: &[Key] = &[
             names: &["memory", "disk"],
             get: |s| s.model.kv_cache as usize,
             set: |s, choice| s.model.kv_cache = KV_CACHE[choice],
+        },
+    },
+    Key {
+        name: "model.kvType",
+        meaning: "the numbers of what the model has read: `f16`, or `q8_0` in half the memory; `auto` is what fits",
+        field: Field::Choice {
+            names: &["auto", "f16", "q8_0"],
+            get: |s| s.model.kv_type.map_or(0, |kind| kind as usize + 1),
+            set: |s, choice| s.model.kv_type = choice.checked_sub(1).map(|kind| KvType::ALL[kind]),
         },
     },
     Key {
@@ -146,8 +184,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "edits.maxRegionTokens",
-        meaning: "tokens of code that one edit may rewrite; more is refused before the start",
-        field: Field::Count(16..=131_072, |s| &mut s.edits.max_region_tokens),
+        meaning: "tokens of code that one edit may rewrite, by the size of the model; more is refused before the start",
+        field: Field::AutoCount(16..=131_072, |s| &mut s.edits.max_region_tokens),
     },
     Key {
         name: "edits.confirm",
@@ -161,9 +199,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "sampling.temperature",
-        meaning: "how far edits may stray from the likeliest text; 0: not at all, the same answer each time. \
-                  Suggestions never do: `sampling.*` is for edits",
-        field: Field::Number(0.0..=2.0, |s| &mut s.sampling.temperature),
+        meaning: "how far edits may stray from the likeliest text; 0: not at all, the same answer each time; `auto` is \
+                  by the size of the model. Suggestions never do: `sampling.*` is for edits",
+        field: Field::AutoNumber(0.0..=2.0, |s| &mut s.sampling.temperature),
     },
     Key {
         name: "sampling.topK",
@@ -182,9 +220,9 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "sampling.repeatPenalty",
-        meaning: "make the last tokens less likely; 1: no less. Counts at temperature 0 too; code repeats itself, so \
-                  little is much",
-        field: Field::Number(1.0..=2.0, |s| &mut s.sampling.repeat_penalty),
+        meaning: "make the last tokens less likely; 1: no less; `auto` is by the size of the model. Counts at temperature \
+                  0 too; code repeats itself, so little is much",
+        field: Field::AutoNumber(1.0..=2.0, |s| &mut s.sampling.repeat_penalty),
     },
     Key {
         name: "sampling.mirostat",

@@ -132,6 +132,7 @@ actions.dir = ""
 actions.folder = "x"
 "#,
         expect![[r#"
+            model.device = 1
             completion.maxTimeMs = 700
             ! DIR/config.toml:2: `completion.max_tokens`: unknown key; did you mean `completion.maxTokens`?
             ! DIR/config.toml:4: `threads`: unknown key; did you mean `model.threads`?
@@ -145,8 +146,7 @@ actions.folder = "x"
             ! DIR/config.toml:12: `context2.x`: unknown key; the README lists what can be set
             ! DIR/config.toml:13: `log.level`: expected a log level, found "verbose"
             ! DIR/config.toml:14: `remote.url`: relative URL without a base; write it as `https://example.org/v1` or `http://127.0.0.1:8080`
-            ! DIR/config.toml:15: `model.device`: not in this version yet
-            ! DIR/config.toml:16: `sampling.temperature`: expected a number from 0 to 2, found 2.5
+            ! DIR/config.toml:16: `sampling.temperature`: expected `"auto"` or a number from 0 to 2, found 2.5
             ! DIR/config.toml:17: `sampling.mirostat`: expected a whole number from 0 to 2, found 3
             ! DIR/config.toml:18: `sampling.seed`: expected a whole number from 0 to 4294967295, found 4294967296
             ! DIR/config.toml:19: `sampling.stop`: expected a list of strings, none empty, found a list
@@ -614,10 +614,16 @@ fn who_may_say_what() {
             ],
         ),
         ("model.name", &["'builtin'", "'qwen2.5-coder:7b'"], &[]),
+        ("model.edit.path", &["'models/x.gguf'"], &["'../x.gguf'", "'OUTSIDE/x.gguf'", "'out.gguf'"]),
+        ("model.edit.name", &["'builtin'", "'qwen2.5-coder:7b'"], &[]),
+        ("model.edit.idleMinutes", &["0", "30"], &[]),
+        ("model.memoryMb", &[], &["'auto'", "4000"]),
         ("model.threads", &["'auto'", "2"], &[]),
+        ("model.device", &["'auto'", "'cpu'", "0"], &[]),
         ("model.gpuLayers", &["'auto'", "0"], &[]),
         ("model.contextTokens", &["'auto'", "2048"], &[]),
         ("model.kvCache", &["'memory'"], &["'disk'"]),
+        ("model.kvType", &["'auto'"], &[]),
         ("completion.enabled", &["true", "false"], &[]),
         ("completion.disabledLanguages", &["[]", "['markdown']"], &[]),
         ("completion.multiline", &["'never'"], &[]),

@@ -10,6 +10,7 @@ use super::lock;
 use super::measure::{Lab, Measure};
 use super::serve::Server;
 use crate::engine::ModelState;
+use crate::engine::cores::Want;
 use crate::engine::snapshot::{Bounds, Snapshot};
 use crate::engine::tune::Threads;
 
@@ -49,7 +50,12 @@ impl Server<'_> {
 
     /// Does what there is to do.
     pub fn do_chores(&mut self) {
-        self.measure();
+        let shared = self.shared;
+        if let Some(_turn) = shared.desk.take(Want::Chore) {
+            self.measure();
+        }
+        // Another engine computes: later will do.
+        shared.desk.leave();
         // What came meanwhile does not wait for this.
         if self.is_quiet() {
             self.save();
@@ -57,10 +63,13 @@ impl Server<'_> {
         self.chores.put_off();
     }
 
-    /// Whether nothing has come.
+    /// Whether nothing has come, here or to another engine.
     fn is_quiet(&self) -> bool {
+        if self.shared.desk.is_in_the_way(Want::Chore) {
+            return false;
+        }
         let inbox = lock(&self.shared.inbox);
-        inbox.jobs.is_empty() && !inbox.shutdown
+        inbox.jobs.is_empty() && !inbox.shutdown && !inbox.finishing
     }
 
     /// Measures on, and computes with as many threads as that found best.
@@ -71,7 +80,13 @@ impl Server<'_> {
         interrupt.firm.store(false, Ordering::SeqCst);
         interrupt.abort.store(false, Ordering::SeqCst);
         let is_quiet = || self.is_quiet();
-        let lab = Lab { backend: self.backend, model: self.model, interrupt, filler: self.speller.filler() };
+        let lab = Lab {
+            backend: self.backend,
+            model: self.model,
+            interrupt,
+            desk: None,
+            filler: self.speller.filler(),
+        };
         match measure.go_on(&lab, None, &is_quiet) {
             Some(threads) => self.use_threads(threads),
             // It cannot be done at all.

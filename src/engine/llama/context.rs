@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::context::session::{LlamaStateSeqFlags, SeqState};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -21,8 +21,10 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
 use super::Interrupt;
+use super::alive::Counted;
 use crate::engine::checkpoint::Checkpoints;
 use crate::engine::slot::Token;
+use crate::models::fit::KvType;
 use crate::models::memory;
 
 /// Tokens evaluated by one call.
@@ -43,6 +45,7 @@ pub struct Shape {
     pub batch_threads: i32,
     /// Tokens that a layer with a sliding window sees, where that is known.
     pub window: Option<u32>,
+    pub kv_type: KvType,
 }
 
 /// Behind which tokens of a batch the logits are wanted.
@@ -85,6 +88,7 @@ pub struct Context<'model> {
     window: Option<usize>,
     // NB: after `context`, whose abort callback points into it: fields drop in this order.
     _interrupt: Arc<Interrupt>,
+    _counted: Counted,
 }
 
 // The abort callback is set through the wrapper's own struct, which is a struct of one field. The language does not
@@ -112,6 +116,14 @@ pub fn mute_log() {
     }
 }
 
+/// NB: a closed list; llama.cpp ends the process on others.
+fn numbers(kind: KvType) -> KvCacheType {
+    match kind {
+        KvType::F16 => KvCacheType::F16,
+        KvType::Q8 => KvCacheType::Q8_0,
+    }
+}
+
 impl<'model> Context<'model> {
     /// A context of `model`; the error is a sentence.
     pub fn new(
@@ -128,6 +140,8 @@ impl<'model> Context<'model> {
             .with_kv_unified(true)
             .with_n_threads(shape.threads)
             .with_n_threads_batch(shape.batch_threads)
+            .with_type_k(numbers(shape.kv_type))
+            .with_type_v(numbers(shape.kv_type))
             .with_flash_attention_policy(sys::LLAMA_FLASH_ATTN_TYPE_AUTO)
             .with_swa_full(true);
         // SAFETY: same size and alignment (asserted above), one field (the pinned version's source), and `params`
@@ -155,6 +169,7 @@ impl<'model> Context<'model> {
             checkpoints: checkpoints.collect(),
             window: shape.window.map(|window| window as usize),
             _interrupt: interrupt,
+            _counted: Counted::context(),
         })
     }
 

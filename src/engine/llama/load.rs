@@ -13,25 +13,22 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::{LlamaBackendDeviceType, LogOptions};
 
 use super::chores::Chores;
-use super::context::{CHUNK, Shape};
+use super::context::Shape;
 use super::keep::Keeper;
 use super::measure::{Lab, Measure};
 use super::vocab::Vocabulary;
 use super::{Options, Shared, Source, Without};
 use crate::engine::chat::{Chat, Specials};
-use crate::engine::slot::{ACTIONS, PLACES, Token};
+use crate::engine::slot::{ACTIONS, PLACES};
 use crate::engine::spell::{FimTokens, Spelling};
 use crate::engine::{ModelCard, ModelState};
 use crate::models::catalog::{self, Layout};
-use crate::models::memory::{USUAL_CONTEXT, cells};
+use crate::models::fit::{self, Asked, Device, Fit, Gpu, KvType, Machine, Offload, Unfit};
+use crate::models::memory::{self, cells};
 use crate::models::{builtin, gguf, hardware};
 
 /// What a cancelled load says.
 pub const CANCELLED: &str = "loading the model was cancelled";
-/// Whether this build can use a GPU.
-const OFFLOADS: bool = cfg!(any(feature = "cuda", feature = "vulkan", feature = "metal"));
-/// The least a context is worth having for.
-const LEAST_CONTEXT: u32 = 128;
 /// Until it is measured: a model of fewer bytes decodes a token on one thread before a second one could join in.
 const ONE_THREAD_BYTES: u64 = 64 << 20;
 
@@ -50,8 +47,14 @@ pub struct Loaded {
     pub chores: Chores,
 }
 
-/// Loads, reporting progress in the shared state and stopping when told to.
-pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<Loaded, String> {
+/// A model file that was looked at.
+pub struct Checked {
+    path: PathBuf,
+    header: gguf::Header,
+}
+
+/// Whether this machine and the file are such that it can be loaded.
+pub fn check(source: &Source) -> Result<Checked, String> {
     let missing = hardware::missing_cpu_features();
     if !missing.is_empty() {
         let missing = missing.join(", ");
@@ -69,41 +72,88 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         gguf::Unfit::Unreadable(sentence) => sentence,
         unfit => format!("{}: {unfit}", path.display()),
     })?;
-    let mut fit = Fit::new(&header, options)?;
-    fit.shrink_to(&path, &header, hardware::available_memory())?;
+    Ok(Checked { path, header })
+}
 
-    let backend = backend()?;
-    let model = match load_file(shared, backend, &path, fit.gpu_layers) {
-        Err(why) if fit.gpu_layers > 0 && why != CANCELLED => {
-            tracing::warn!("{why}; trying the processor alone");
-            fit.gpu_layers = 0;
-            load_file(shared, backend, &path, 0)?
-        }
-        loaded => loaded?,
+/// What of the options is a matter of fitting.
+pub fn asked(options: &Options) -> Asked {
+    let device = if hardware::OFFLOADS { options.device } else { Device::Cpu };
+    let Options { gpu_layers, context_tokens: context, kv_type, .. } = *options;
+    Asked { device, gpu_layers, context, kv_type }
+}
+
+/// How to run it in the memory that there is now.
+pub fn fit(file: &Checked, asked: &Asked, options: &Options) -> Result<Fit, String> {
+    backend()?;
+    let free = hardware::available_memory().map(fit::budget);
+    let machine = Machine {
+        available: [free, options.memory].into_iter().flatten().min(),
+        gpus: if asked.device == Device::Cpu { Vec::new() } else { gpus() },
     };
-    let row = catalog::spelling(&header);
+    let model = fit::Model::of(&file.header);
+    let fitted = fit::fit(&model, asked, &machine).map_err(|unfit| match unfit {
+        Unfit::Context { .. } => unfit.to_string(),
+        Unfit::Memory { .. } => format!("{}: {unfit}", file.path.display()),
+    })?;
+    let room = machine.available.map_or("memory of unknown size".to_owned(), memory::shown);
+    tracing::info!(
+        "{}: {} tokens of context in {} cells of {}, {} of {room}{}",
+        file.path.display(),
+        fitted.context,
+        cells(fitted.context),
+        fitted.kv_type.name(),
+        memory::shown(fitted.bytes),
+        fitted.offload.map_or(String::new(), |gpu| {
+            format!(
+                ", {} of {} layers on {}, {}",
+                gpu.layers,
+                model.layers + 1,
+                device(Some(&gpu)),
+                memory::shown(gpu.bytes)
+            )
+        })
+    );
+    Ok(fitted)
+}
+
+/// Loads, reporting progress in the shared state and stopping when told to.
+pub fn load(shared: &Arc<Shared>, file: &Checked, fit: &Fit, options: &Options) -> Result<Loaded, String> {
+    let Checked { path, header } = file;
+    let backend = backend()?;
+    let model = load_file(shared, backend, path, fit.offload.as_ref())?;
+    let row = catalog::spelling(header);
     let vocabulary = Arc::new(Vocabulary::new(model.clone(), &row.ends));
-    let spelling = Spelling { chat: chat(&header).map(Arc::new), ..spelling(&row, &model) };
-    let measure = tune(shared, backend, &model, &header, options, &mut fit, spelling.filler);
+    let spelling = Spelling { chat: chat(header).map(Arc::new), ..spelling(&row, &model) };
+    let mut shape = shape(header, fit, options);
+    // Threads that somebody chose are not measured, nor what a GPU computes.
+    let measure = if options.threads.is_some() || fit.offload.is_some() {
+        None
+    } else {
+        let desk = Some(&shared.desk);
+        let lab = Lab { backend, model: &model, interrupt: &shared.interrupt, desk, filler: spelling.filler };
+        tune(shared, &lab, header, options, &mut shape)
+    };
+    let device = device(fit.offload.as_ref());
     let keeper = options.keep.as_ref().and_then(|keep| {
         // What a state depends on besides the file: how the cache is laid out, and who computes.
-        let made_by = format!("{} cells on {}", fit.shape.cells, device(fit.gpu_layers));
-        let keeper = Keeper::new(keep, &path, &made_by);
+        let numbers = if fit.kv_type == KvType::F16 { "" } else { fit.kv_type.name() };
+        let made_by = format!("{} cells{numbers} on {device}", shape.cells);
+        let keeper = Keeper::new(keep, path, &made_by);
         keeper.inspect_err(|error| tracing::warn!("what was read will not be kept: {error}")).ok()
     });
     let card = ModelCard {
-        name: if header.name.is_empty() { file_stem(&path) } else { header.name.clone() },
+        name: if header.name.is_empty() { file_stem(path) } else { header.name.clone() },
         parameters: model.n_params(),
         context_tokens: fit.context,
-        threads: fit.shape.threads as u32,
-        device: device(fit.gpu_layers),
+        threads: shape.threads as u32,
+        device,
         model_bytes: model.size(),
-        kv_bytes: gguf::kv_bytes(&header, fit.shape.cells),
+        kv_bytes: fit.kv_type.bytes(gguf::kv_bytes(header, shape.cells)),
         fills: spelling.fim.is_some(),
         quotes: spelling.quotes(),
         chats: spelling.chat.is_some(),
         notice: row.notice,
-        path,
+        path: path.clone(),
     };
     Ok(Loaded {
         backend,
@@ -111,7 +161,7 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
         vocabulary,
         spelling,
         without: options.without,
-        shape: fit.shape,
+        shape,
         context_tokens: fit.context as usize,
         card,
         chores: Chores::new(options.patience.idle, measure, keeper),
@@ -119,29 +169,22 @@ pub fn load(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<
 }
 
 /// As many threads as are known to be best, or as can be found out now; what has to be found out later is given back.
-/// Threads that somebody chose are not measured, nor what a GPU computes.
 fn tune(
     shared: &Shared,
-    backend: &LlamaBackend,
-    model: &LlamaModel,
+    lab: &Lab<'_>,
     header: &gguf::Header,
     options: &Options,
-    fit: &mut Fit,
-    filler: Token,
+    shape: &mut Shape,
 ) -> Option<Measure> {
-    if options.threads.is_some() || fit.gpu_layers > 0 {
-        return None;
-    }
     let mut measure = Measure::new(header, options.state.as_deref());
-    let lab = Lab { backend, model, interrupt: &shared.interrupt, filler };
     let until = Instant::now() + options.patience.load;
     let goes_on = || !shared.cancel_load.load(Ordering::SeqCst);
     let known = measure.known();
     let sure = known.filter(|known| !known.shared).map(|known| known.threads);
-    let chosen = sure.or_else(|| measure.go_on(&lab, Some(until), &goes_on));
+    let chosen = sure.or_else(|| measure.go_on(lab, Some(until), &goes_on));
     if let Some(threads) = chosen.or(known.map(|known| known.threads)) {
-        fit.shape.threads = threads.single as i32;
-        fit.shape.batch_threads = threads.batch as i32;
+        shape.threads = threads.single as i32;
+        shape.batch_threads = threads.batch as i32;
     }
     chosen.is_none().then_some(measure)
 }
@@ -160,15 +203,19 @@ fn load_file(
     shared: &Arc<Shared>,
     backend: &LlamaBackend,
     path: &Path,
-    gpu_layers: u32,
+    offload: Option<&Offload>,
 ) -> Result<Arc<LlamaModel>, String> {
     let progress = shared.clone();
     // NB: read, not mapped. A mapped file that somebody shortens ends the process (SIGBUS), and what llama.cpp repacks
     // for the processor would lie in memory twice.
-    let mut params = LlamaModelParams::default().with_n_gpu_layers(gpu_layers).with_use_mmap(false);
-    if OFFLOADS && gpu_layers == 0 {
-        // Without layers on it llama.cpp would still use a GPU for the cache and for large products.
-        params = params.with_devices(&[]).map_err(|error| format!("llama.cpp: {error}"))?;
+    let mut params = LlamaModelParams::default()
+        .with_n_gpu_layers(offload.map_or(0, |gpu| gpu.layers))
+        .with_use_mmap(false);
+    if hardware::OFFLOADS {
+        // Without layers on it llama.cpp would still use a GPU for the cache and for large products; and with some it
+        // would use all GPUs.
+        let devices: Vec<usize> = offload.iter().map(|gpu| gpu.index).collect();
+        params = params.with_devices(&devices).map_err(|error| format!("llama.cpp: {error}"))?;
     }
     let params = params.with_progress_callback(move |fraction| {
         // NB: nothing here may panic: a panic in this callback aborts. A change below a percent is not worth a wake-up.
@@ -189,66 +236,19 @@ fn load_file(
     }
 }
 
-/// Sizes, before anything is allocated.
-struct Fit {
-    context: u32,
-    shape: Shape,
-    gpu_layers: u32,
-}
-
-impl Fit {
-    fn new(header: &gguf::Header, options: &Options) -> Result<Self, String> {
-        let trained = catalog::spelling(header).context;
-        let wanted = options.context_tokens.unwrap_or(USUAL_CONTEXT);
-        let context = wanted.min(trained);
-        if context < LEAST_CONTEXT {
-            return Err(format!(
-                "a context of {context} tokens is too small to complete in: {LEAST_CONTEXT} are the least; choose a \
-                 model that was trained for more ({trained} here), or a larger model.contextTokens"
-            ));
-        }
-        let threads = options.threads.map(|threads| threads.clamp(1, 256));
-        let small = header.weight_bytes < ONE_THREAD_BYTES;
-        let batch_threads = threads.unwrap_or_else(hardware::compute_threads);
-        let single_threads =
-            threads.unwrap_or(if small { 1 } else { batch_threads.saturating_sub(1).max(1) });
-        Ok(Self {
-            context,
-            shape: Shape {
-                cells: cells(context),
-                sequences: (PLACES + ACTIONS) as u32,
-                threads: single_threads as i32,
-                batch_threads: batch_threads as i32,
-                window: header.sliding_window,
-            },
-            gpu_layers: if OFFLOADS { options.gpu_layers.unwrap_or(999) } else { 0 },
-        })
-    }
-
-    /// Halves the context until everything fits the memory there is, or says that it cannot.
-    fn shrink_to(
-        &mut self,
-        path: &Path,
-        header: &gguf::Header,
-        available: Option<u64>,
-    ) -> Result<(), String> {
-        let Some(available) = available else { return Ok(()) };
-        loop {
-            let needed = gguf::memory_bytes(header, self.shape.cells, CHUNK as u32);
-            if needed <= available {
-                return Ok(());
-            }
-            if self.context / 2 < LEAST_CONTEXT.max(512.min(self.context)) {
-                let (needed, available) = (needed >> 20, available >> 20);
-                return Err(format!(
-                    "{}: needs about {needed} MiB of memory, and {available} MiB are free; choose a smaller model or \
-                     a stronger quantisation",
-                    path.display()
-                ));
-            }
-            self.context /= 2;
-            self.shape.cells = cells(self.context);
-        }
+/// The shape of its context, before threads are measured.
+fn shape(header: &gguf::Header, fit: &Fit, options: &Options) -> Shape {
+    let threads = options.threads.map(|threads| threads.clamp(1, 256));
+    let small = header.weight_bytes < ONE_THREAD_BYTES;
+    let batch_threads = threads.unwrap_or_else(hardware::compute_threads);
+    let single_threads = threads.unwrap_or(if small { 1 } else { batch_threads.saturating_sub(1).max(1) });
+    Shape {
+        cells: cells(fit.context),
+        sequences: (PLACES + ACTIONS) as u32,
+        threads: single_threads as i32,
+        batch_threads: batch_threads as i32,
+        window: header.sliding_window,
+        kv_type: fit.kv_type,
     }
 }
 
@@ -287,13 +287,25 @@ fn chat(header: &gguf::Header) -> Option<Chat> {
     Chat::new(header.chat_template.as_deref(), &specials, SystemTime::now())
 }
 
-fn device(gpu_layers: u32) -> String {
+/// GPUs that this build can use, as they are now.
+fn gpus() -> Vec<Gpu> {
     let devices = llama_cpp_2::list_llama_ggml_backend_devices();
-    let gpu = devices.iter().find(|device| {
-        matches!(device.device_type, LlamaBackendDeviceType::Gpu | LlamaBackendDeviceType::IntegratedGpu)
+    let gpus = devices.iter().filter_map(|device| {
+        let shares = match device.device_type {
+            LlamaBackendDeviceType::Gpu => cfg!(target_os = "macos"),
+            LlamaBackendDeviceType::IntegratedGpu => true,
+            _ => return None,
+        };
+        Some(Gpu { index: device.index, free: device.memory_free as u64, shares })
     });
-    let gpu = gpu.filter(|_| gpu_layers > 0).map(|gpu| gpu.description.clone());
-    gpu.unwrap_or_else(|| format!("cpu ({})", hardware::kernels()))
+    gpus.collect()
+}
+
+/// What computes, as people know it.
+fn device(offload: Option<&Offload>) -> String {
+    let devices = llama_cpp_2::list_llama_ggml_backend_devices();
+    let gpu = offload.and_then(|gpu| devices.into_iter().find(|device| device.index == gpu.index));
+    gpu.map_or_else(|| format!("cpu ({})", hardware::kernels()), |gpu| gpu.description)
 }
 
 fn file_stem(path: &Path) -> String {

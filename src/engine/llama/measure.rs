@@ -15,8 +15,10 @@ use llama_cpp_2::model::LlamaModel;
 
 use super::Interrupt;
 use super::context::{Context, Decoded, Rows, Shape};
+use crate::engine::cores::{Desk, Want};
 use crate::engine::slot::Token;
 use crate::engine::tune::{Kept, Known, Sample, Threads, Tuner};
+use crate::models::fit::KvType;
 use crate::models::gguf::Header;
 use crate::models::hardware;
 
@@ -108,6 +110,8 @@ pub struct Lab<'a> {
     pub backend: &'a LlamaBackend,
     pub model: &'a LlamaModel,
     pub interrupt: &'a Arc<Interrupt>,
+    /// Where it has to take turns with other engines: not, where it has the turn already.
+    pub desk: Option<&'a Desk>,
     pub filler: Token,
 }
 
@@ -115,15 +119,27 @@ impl Lab<'_> {
     /// None where it was ended, took too long or could not be done.
     fn sample(&self, threads: u32, until: Option<Instant>, goes_on: &dyn Fn() -> bool) -> Option<Sample> {
         let threads = i32::try_from(threads).ok()?;
-        let shape = Shape { cells: CELLS, sequences: 1, threads, batch_threads: threads, window: None };
+        let shape = Shape {
+            cells: CELLS,
+            sequences: 1,
+            threads,
+            batch_threads: threads,
+            window: None,
+            kv_type: KvType::F16,
+        };
         let mut context = Context::new(self.backend, self.model, shape, self.interrupt.clone()).ok()?;
         let mut at = 0;
         let mut seconds = |tokens: usize| {
-            let began = Instant::now();
-            let late = until.is_some_and(|until| began > until);
-            if late || !goes_on() {
+            let in_time = || until.is_none_or(|until| Instant::now() <= until);
+            let _turn = match self.desk {
+                // What somebody else computes meanwhile would be measured too.
+                Some(desk) => Some(desk.wait(Want::Chore, &|| in_time() && goes_on())?),
+                None => None,
+            };
+            if !in_time() || !goes_on() {
                 return None;
             }
+            let began = Instant::now();
             let decoded = context.decode(0, at, &vec![self.filler; tokens], Rows::Last);
             at += tokens;
             (decoded == Decoded::Done).then(|| began.elapsed().as_secs_f64())

@@ -18,6 +18,7 @@ use super::task::{Phase, Task, millis};
 use super::vocab::Vocabulary;
 use super::{Shared, lock};
 use crate::engine::chat::thoughts::Thoughts;
+use crate::engine::cores::Want;
 use crate::engine::schedule::{self, Entry, Turn};
 use crate::engine::slot::{ACTIONS, PLACES, Slots, Token};
 use crate::engine::speculate::Costs;
@@ -47,18 +48,11 @@ pub enum Step {
     Failed(EngineError),
 }
 
-/// Serves until shutdown. Returns with the contexts dropped.
-pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
+/// Serves until it is told to stop. Returns with the contexts dropped; the error says why it did not begin.
+pub fn serve(shared: &Arc<Shared>, loaded: Loaded) -> Result<(), String> {
     let Loaded { backend, model, vocabulary, spelling, without, shape, context_tokens, card, chores } =
         loaded;
-    let mut context = match Context::new(backend, &model, shape, shared.interrupt.clone()) {
-        Ok(context) => context,
-        Err(why) => {
-            tracing::error!("{why}");
-            shared.state.send_replace(ModelState::Failed(why));
-            return;
-        }
-    };
+    let mut context = Context::new(backend, &model, shape, shared.interrupt.clone())?;
     // Reads the weights into memory once, so that the first suggestion does not wait for the disk.
     let warm_up = context.decode(0, 0, &[spelling.filler], Rows::None);
     // How much of a prompt is read while somebody waits is asked of the first one already.
@@ -70,14 +64,10 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     }
     context.truncate(0, 0);
     if shared.cancel_load.load(Ordering::SeqCst) {
-        shared.state.send_replace(ModelState::Failed(CANCELLED.into()));
-        return;
+        return Err(CANCELLED.into());
     }
     if let Decoded::Failed(why) = warm_up {
-        shared
-            .state
-            .send_replace(ModelState::Failed(format!("the model loads but cannot be evaluated: {why}")));
-        return;
+        return Err(format!("the model loads but cannot be evaluated: {why}"));
     }
     let mut server = Server {
         shared,
@@ -107,6 +97,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) {
     shared.state.send_replace(ModelState::Ready(Arc::new(card)));
     server.run();
     server.save();
+    Ok(())
 }
 
 pub struct Server<'a> {
@@ -145,17 +136,17 @@ impl Server<'_> {
             }
             self.end_cancelled();
             self.retire();
-            let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
+            let Some((index, want)) = self.choose() else { continue };
+            let shared = self.shared;
+            let Some(_turn) = shared.desk.take(want) else { continue };
+            self.owed = want == Want::Owed;
+            let lane = self.tasks[index].entry().lane;
             let began = Instant::now();
-            self.owed = self.turn.is_owed(&entries, began);
-            let Some(index) = schedule::next(&entries, began, self.owed) else {
-                continue;
-            };
             let step = self.step(index);
             self.shared.interrupt.running.store(0, Ordering::SeqCst);
             let ended = Instant::now();
             lock(&self.shared.counters).busy += ended - began;
-            if entries[index].lane == Lane::Action && !matches!(step, Step::Yielded) {
+            if lane == Lane::Action && !matches!(step, Step::Yielded) {
                 self.turn.had(began, ended);
             }
             match step {
@@ -169,10 +160,27 @@ impl Server<'_> {
         }
     }
 
-    /// Takes what is in the inbox, waiting while there is nothing to do.
+    /// The task whose turn it is here, and how much that is wanted beside what other engines do.
+    fn choose(&mut self) -> Option<(usize, Want)> {
+        let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
+        let now = Instant::now();
+        let owed = self.turn.is_owed(&entries, now);
+        let index = schedule::next(&entries, now, owed)?;
+        let lane = entries[index].lane;
+        Some((index, if owed && lane == Lane::Action { Want::Owed } else { Want::Lane(lane) }))
+    }
+
+    /// Takes what is in the inbox, waiting while there is nothing to do, or another engine's turn.
     fn receive(&mut self) -> Wake {
-        let mut inbox = lock(&self.shared.inbox);
         loop {
+            let looked = Instant::now();
+            // NB: before the inbox is locked, for it may ring another engine's bell.
+            let next = self.choose();
+            let is_next = next.is_some_and(|(_, want)| self.shared.desk.is_next(want));
+            if next.is_none() {
+                self.shared.desk.leave();
+            }
+            let mut inbox = lock(&self.shared.inbox);
             if inbox.shutdown {
                 return Wake::Shutdown;
             }
@@ -188,21 +196,29 @@ impl Server<'_> {
                 }
                 self.tasks.push(task);
             }
-            let cancelled = self.tasks.iter().any(Task::is_cancelled);
-            let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
-            let now = Instant::now();
-            if arrived || cancelled || schedule::next(&entries, now, false).is_some() {
+            if inbox.finishing && self.tasks.iter().all(|task| task.job.request.lane == Lane::Warm) {
+                return Wake::Shutdown;
+            }
+            if arrived || is_next || self.tasks.iter().any(Task::is_cancelled) {
                 return Wake::Work;
             }
+            // It was rung after it had looked.
+            if std::mem::take(&mut inbox.rung) {
+                continue;
+            }
+            let now = Instant::now();
             let due = self.chores_due().filter(|_| self.tasks.is_empty());
             if due.is_some_and(|due| due <= now) {
                 return Wake::Idle;
             }
+            let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
+            // What is ready waits for another engine, and may come to be owed a step.
+            let held = schedule::wake(&entries, looked);
+            let owed = self.turn.due().filter(|&due| due > looked);
             // NB: an hour stands for ever; a spurious wake only looks again.
-            let until = schedule::wake(&entries).or(due);
+            let until = [held, owed, due].into_iter().flatten().min();
             let wait = until.map_or(Duration::from_secs(3600), |until| until.saturating_duration_since(now));
-            let woken = self.shared.bell.wait_timeout(inbox, wait);
-            inbox = woken.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            drop(self.shared.bell.wait_timeout(inbox, wait));
         }
     }
 

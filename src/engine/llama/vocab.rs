@@ -5,6 +5,7 @@ use std::sync::Arc;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 
+use super::alive::Counted;
 use crate::engine::heal::Pieces;
 use crate::engine::slot::Token;
 use crate::engine::spell::Tokenizer;
@@ -24,6 +25,8 @@ pub struct Vocabulary {
     ends: Vec<bool>,
     /// Tokens that a SentencePiece vocabulary puts before every text: that of a leading newline.
     lead: Vec<LlamaToken>,
+    // NB: after the model, which is gone when this is.
+    _counted: Counted,
 }
 
 impl Vocabulary {
@@ -44,7 +47,7 @@ impl Vocabulary {
         let probe = vocab.tokenize(b"x", false, false);
         let spelled: usize = probe.iter().map(|token| pieces.piece(token.0).len()).sum();
         let lead = if spelled > 1 { vocab.tokenize(b"\n", false, false) } else { Vec::new() };
-        Self { pieces, ends, lead, model }
+        Self { pieces, ends, lead, model, _counted: Counted::model() }
     }
 
     pub fn pieces(&self) -> &Pieces {

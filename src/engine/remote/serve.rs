@@ -13,7 +13,7 @@ use super::server::Leave;
 use super::state::States;
 use super::trouble::Trouble;
 use super::writing::Writing;
-use crate::engine::{AnsweredBy, Backend, EngineError, Event, ModelState, Request, Stop, Usage};
+use crate::engine::{AnsweredBy, Backend, EngineError, Event, Lane, ModelState, Request, Stop, Usage};
 
 /// One question.
 pub struct Job {
@@ -28,6 +28,20 @@ pub struct Job {
     pub stop: watch::Receiver<bool>,
 }
 
+/// One question that the local model answers in place of the server.
+pub struct Detour {
+    pub request: Request,
+    /// What is wrong with the server, a sentence without its end.
+    pub why: String,
+    /// What was spent on it there.
+    pub usage: Usage,
+    pub local: Arc<dyn Backend>,
+    pub events: mpsc::UnboundedSender<Event>,
+    pub by: AnsweredBy,
+    pub cancel: Arc<Notify>,
+    pub stop: watch::Receiver<bool>,
+}
+
 /// What the thread is told.
 pub enum Order {
     /// To learn what the server is, before anything is asked.
@@ -35,6 +49,8 @@ pub enum Order {
     /// To keep an engine's states up to date until that ends.
     Follow(States, watch::Receiver<bool>),
     Ask(Box<Job>),
+    /// To have the local model answer, which may have to be loaded first.
+    Detour(Box<Detour>),
 }
 
 /// Starts the thread. It ends when nobody can give it orders any more, and with it what runs.
@@ -60,6 +76,7 @@ async fn serve(mut orders: mpsc::UnboundedReceiver<Order>) {
             Some(Order::Greet(leave)) => working.spawn(greet(leave)),
             Some(Order::Follow(states, stop)) => working.spawn(follow(states, stop)),
             Some(Order::Ask(job)) => working.spawn(work(*job)),
+            Some(Order::Detour(detour)) => working.spawn(detour.take()),
             None => return,
         };
     }
@@ -144,44 +161,47 @@ async fn work(job: Job) {
                 writing.tell(Event::Failed(EngineError::Remote(trouble.sentence)));
             } else {
                 server.count(|stats| stats.fallbacks += 1);
-                fall_back(writing, usage, trouble, &*local, &cancel, &mut stop).await;
+                let (request, events, by) = writing.give_up();
+                let why = trouble.sentence;
+                Detour { request, why, usage, local, events, by, cancel, stop }.take().await;
             }
         }
     }
 }
 
-/// The local model answers instead, and is named; where it cannot, that is said with what was wrong first.
-async fn fall_back(
-    writing: Writing,
-    usage: Usage,
-    trouble: Trouble,
-    local: &dyn Backend,
-    cancel: &Notify,
-    stop: &mut watch::Receiver<bool>,
-) {
-    let (request, events, by) = writing.give_up();
-    if let ModelState::Ready(card) = &*local.watch().borrow() {
-        let _ = by.set(card.name.clone());
-    }
-    let mut generation = local.generate(request);
-    let last = loop {
-        let event = tokio::select! {
-            biased;
-            () = cancel.notified() => break Event::End { stop: Stop::Cancelled, usage },
-            _ = stop.wait_for(|&stop| stop) => break Event::Failed(EngineError::Stopped),
-            event = generation.next() => event,
-        };
-        match event {
-            Some(piece @ Event::Piece(_)) => _ = events.send(piece),
-            Some(Event::Failed(error)) => {
-                let sentence =
-                    format!("{}; and the local model does not answer either: {error}", trouble.sentence);
-                break Event::Failed(EngineError::Remote(sentence));
+impl Detour {
+    /// The local model answers, and is named; where it cannot, that is said with what was wrong first.
+    async fn take(self) {
+        let Self { request, why, usage, local, events, by, cancel, mut stop } = self;
+        let mut hold = local.hold();
+        let answered = async {
+            // Who types does not wait for a model that is loaded first; who asked for an edit does.
+            if request.lane == Lane::Action {
+                hold.arrival().await;
             }
-            Some(end @ Event::End { .. }) => break end,
-            None => break Event::Failed(EngineError::Stopped),
-        }
-    };
-    // Whoever asked may have gone.
-    let _ = events.send(last);
+            if let ModelState::Ready(card) = &*local.watch().borrow() {
+                let _ = by.set(card.name.clone());
+            }
+            let mut generation = local.generate(request);
+            loop {
+                match generation.next().await {
+                    Some(piece @ Event::Piece(_)) => _ = events.send(piece),
+                    Some(Event::Failed(error)) => {
+                        let sentence = format!("{why}; and the local model does not answer either: {error}");
+                        return Event::Failed(EngineError::Remote(sentence));
+                    }
+                    Some(end @ Event::End { .. }) => return end,
+                    None => return Event::Failed(EngineError::Stopped),
+                }
+            }
+        };
+        let last = tokio::select! {
+            biased;
+            () = cancel.notified() => Event::End { stop: Stop::Cancelled, usage },
+            _ = stop.wait_for(|&stop| stop) => Event::Failed(EngineError::Stopped),
+            last = answered => last,
+        };
+        // Whoever asked may have gone.
+        let _ = events.send(last);
+    }
 }

@@ -1,4 +1,4 @@
-//! Which model is there for what: the server's where that answers, else the local one's.
+//! Which model is there for a role: the server's where that answers, else the local one's.
 //!
 //! Edits are planned by what the server reads at once; suggestions by what both do, since the local model takes over in
 //! the midst of typing, and a prompt that it could not read would be of no use to it.
@@ -18,58 +18,57 @@ use crate::engine::{Backend, ModelCard, ModelState, Role};
 /// Tokens at once, of a server that has not said it.
 const CONTEXT: u32 = 8192;
 
-/// The states of both roles, kept up to date by [`States::follow`].
+/// The state of a role's model, kept up to date by [`States::follow`].
 #[derive(Clone)]
 pub struct States {
+    role: Role,
     local: Arc<dyn Backend>,
     server: Option<Arc<Server>>,
     stats: watch::Sender<RemoteStats>,
     when: When,
     wanted: Option<String>,
     context_tokens: Option<u32>,
-    fill: watch::Sender<ModelState>,
-    edit: watch::Sender<ModelState>,
+    shown: watch::Sender<ModelState>,
 }
 
 impl States {
     pub fn new(
+        role: Role,
         local: Arc<dyn Backend>,
         server: Option<Arc<Server>>,
         stats: watch::Sender<RemoteStats>,
         options: &Options,
     ) -> Self {
         let states = Self {
+            role,
             local,
             server,
             stats,
             when: options.when,
             wanted: options.model.clone(),
             context_tokens: options.context_tokens,
-            fill: watch::Sender::new(ModelState::Unloaded),
-            edit: watch::Sender::new(ModelState::Unloaded),
+            shown: watch::Sender::new(ModelState::Unloaded),
         };
         states.show();
         states
     }
 
-    pub fn of(&self, role: Role) -> watch::Receiver<ModelState> {
-        match role {
-            _ if self.server.is_none() => self.local.watch(),
-            Role::Fill if self.when == When::Edits => self.local.watch(),
-            Role::Fill => self.fill.subscribe(),
-            Role::Edit => self.edit.subscribe(),
-        }
+    pub fn watch(&self) -> watch::Receiver<ModelState> {
+        let is_local = self.server.is_none() || (self.role == Role::Fill && self.when == When::Edits);
+        if is_local { self.local.watch() } else { self.shown.subscribe() }
     }
 
     /// Keeps up with both models until one of them is gone.
     pub async fn follow(&self) {
-        let (mut local, mut stats) = (self.local.watch(), self.stats.subscribe());
+        let mut stats = self.stats.subscribe();
         loop {
-            local.mark_unchanged();
             stats.mark_unchanged();
+            // NB: who answers here may be another one by now, as is told by what is coming.
+            let (mut local, mut coming) = (self.local.watch(), self.local.coming());
             self.show();
             let changed = tokio::select! {
                 changed = local.changed() => changed,
+                changed = coming.changed() => changed,
                 changed = stats.changed() => changed,
             };
             if changed.is_err() {
@@ -86,18 +85,15 @@ impl States {
             (stats.health, stats.problem.is_some())
         };
         let seen = Seen { is_known: profile.is_some(), health, has_problem };
-        let state = |role| match chosen(&seen, &local) {
-            Chosen::Local => local.clone(),
+        let now = match chosen(&seen, &local) {
+            Chosen::Local => local,
             Chosen::Wait => ModelState::Loading { fraction: 0.0 },
-            Chosen::Server => ModelState::Ready(Arc::new(self.card(role, profile.as_deref(), &local))),
+            Chosen::Server => ModelState::Ready(Arc::new(self.card(profile.as_deref(), &local))),
         };
-        for (role, shown) in [(Role::Fill, &self.fill), (Role::Edit, &self.edit)] {
-            let now = state(role);
-            shown.send_if_modified(|shown| std::mem::replace(shown, now.clone()) != now);
-        }
+        self.shown.send_if_modified(|shown| std::mem::replace(shown, now.clone()) != now);
     }
 
-    fn card(&self, role: Role, profile: Option<&Profile>, local: &ModelState) -> ModelCard {
+    fn card(&self, profile: Option<&Profile>, local: &ModelState) -> ModelCard {
         let host = self.server.as_ref().map_or("", |server| server.address.host());
         let model = profile.map(Profile::name).or(self.wanted.as_deref());
         let said = profile.map_or(CONTEXT, |profile| profile.context);
@@ -111,7 +107,7 @@ impl States {
             name: model.map_or_else(|| host.to_owned(), |model| format!("{model} at {host}")),
             path: PathBuf::new(),
             parameters: profile.map_or(0, |profile| profile.parameters),
-            context_tokens: match role {
+            context_tokens: match self.role {
                 Role::Fill => local.map_or(context, |local| context.min(local.context_tokens)),
                 Role::Edit => context,
             },

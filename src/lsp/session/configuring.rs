@@ -3,8 +3,8 @@
 //! [`Session::settle`] is where all ways end: whoever changed a place of the layers calls it, or does its work under the
 //! same lock. Does *not* decide when files are looked at: `looking` does.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ use tower_lsp::lsp_types::{ConfigurationItem, ConfigurationParams, MessageType, 
 use crate::config::key::KEYS;
 use crate::config::mask::masked;
 use crate::config::{Layers, Menu, Problem, Settings};
+use crate::engine::Role;
 use crate::log;
 use crate::lsp::ext;
 use crate::lsp::session::Session;
+use crate::lsp::switch::Swapped;
 use crate::threads::{lock, off_the_runtime};
 
 /// How long the launch waits for a client to tell its settings. The model is not loaded before, so it is short.
@@ -48,9 +50,6 @@ impl Sources {
 /// The id of a registration.
 const MENU: &str = "codesage-menu";
 
-/// The settings that the model was launched with; none before.
-pub(super) type Launched = OnceLock<Arc<Settings>>;
-
 impl Session {
     /// Takes settings that the editor sends by itself; they stand above `initializationOptions`.
     pub fn apply_settings(&self, section: &Value) {
@@ -76,7 +75,11 @@ impl Session {
     /// NB: under the lock of the layers throughout, else what was resolved first could be configured last.
     pub(super) fn resolve(&self, sources: &mut Sources) {
         let (mut settings, problems) = sources.layers.resolve();
-        lock(&self.switch).set(&mut settings.completion, Instant::now());
+        {
+            let switch = lock(&self.switch);
+            switch.set(&mut settings.completion, Instant::now());
+            switch.set_models(&mut settings.model);
+        }
         // The log may have been started with other settings than the session's; it looks for itself what is new.
         if let Err(error) = log::apply(&settings.log) {
             self.tell(format!("log.file: {error}"));
@@ -89,16 +92,14 @@ impl Session {
     /// Hands settings on to what works by them, from the next request on. This is the one place where the session knows
     /// that there are some which nothing takes while it runs (`Key::needs_restart`): that is said, and they wait.
     fn apply(&self, settings: Settings) {
-        if let Some(launched) = self.launched.get() {
-            let (mut before, mut now) = (Settings::clone(launched), settings.clone());
-            let waits = KEYS.iter().filter(|key| key.needs_restart()).filter_map(|key| {
-                let value = key.value(&mut now);
-                (value != key.value(&mut before)).then(|| format!("`{} = {}`", key.name, masked(&value)))
-            });
-            let waits: Vec<String> = waits.collect();
-            if !waits.is_empty() {
-                self.tell(format!("{} needs a restart of the server", waits.join(", ")));
-            }
+        let (mut before, mut now) = (self.begun_with.clone(), settings.clone());
+        let waits = KEYS.iter().filter(|key| key.needs_restart()).filter_map(|key| {
+            let value = key.value(&mut now);
+            (value != key.value(&mut before)).then(|| format!("`{} = {}`", key.name, masked(&value)))
+        });
+        let waits: Vec<String> = waits.collect();
+        if !waits.is_empty() {
+            self.tell(format!("{} needs a restart of the server", waits.join(", ")));
         }
         self.announce_menu(settings.completion.menu);
         if *self.assistant.settings() != settings {
@@ -124,13 +125,6 @@ impl Session {
                 "`completion.menu`: this editor takes it only at the start of the server, from {from}"
             ));
         }
-    }
-
-    /// The model was launched by these settings.
-    pub fn launched(&self, settings: Arc<Settings>) {
-        let _ = self.launched.set(settings);
-        // What came while it was launched.
-        self.settle();
     }
 
     /// Tells what is newly wrong, in one message. What stands in a document that is open is underlined there, and is no
@@ -182,13 +176,28 @@ impl Session {
         time
     }
 
-    /// Reads all settings again, whether or not they look changed.
+    /// Has this model answer for a role, or again the one of the settings; whoever did until now. In this session, above
+    /// all settings.
+    pub fn swap(&self, role: Role, model: Option<Swapped>) -> Option<Swapped> {
+        let before = lock(&self.switch).swap(role, model);
+        self.settle();
+        before
+    }
+
+    /// Has that model answer again which did before this one, where this one is still what was swapped to last.
+    pub fn swap_back(&self, role: Role, from: Option<&Swapped>, before: Option<Swapped>) {
+        lock(&self.switch).swap_back(role, from, before);
+        self.settle();
+    }
+
+    /// Reads all settings again, whether or not they look changed, and models whose files were replaced.
     pub async fn reload(self: &Arc<Self>) {
         let session = self.clone();
         if off_the_runtime(move || session.read_files()).await.is_err() {
             tracing::error!("the settings could not be read again");
         }
         self.pull_settings().await;
+        self.assistant.reload_models();
     }
 
     /// Reads the settings files. Not under the lock, which the transport task takes too: a disk may hang.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{FILE, family, models, plain};
+use super::{FILE, family, models, plain, profile};
 use crate::models::gguf::Header;
 use crate::models::memory::{self, Needs};
 
@@ -164,6 +164,16 @@ impl Model {
         Needs { weight_bytes, kv_numbers, vocabulary, width, feed_forward }
     }
 
+    /// Tokens of one prompt with its answer, nothing set.
+    pub fn usual_context(&self) -> u32 {
+        profile(self.parameters).context.min(self.context)
+    }
+
+    /// Bytes of memory as it is run with nothing set, of a file with weights of so many.
+    pub fn usual_bytes(&self, weight_bytes: u64) -> u64 {
+        self.needs(weight_bytes).usual_bytes(self.usual_context())
+    }
+
     /// The part of the weights that is read for one token.
     pub fn active_part(&self) -> f64 {
         self.active.map_or(1.0, |active| active as f64 / self.parameters as f64)
@@ -242,7 +252,7 @@ pub fn markdown() -> String {
         let weights = format!("{:.1} B", *parameters as f64 / 1e9);
         let usual = model.usual();
         let bytes = model.bytes(usual).unwrap_or(Bytes { count: 0, is_exact: false });
-        let memory = memory::shown(model.needs(bytes.count).usual_bytes(model.context));
+        let memory = memory::shown(model.usual_bytes(bytes.count));
         let mark = if bytes.is_exact { "" } else { "~" };
         let file = format!("{mark}{} {usual}", memory::shown(bytes.count));
         let score = score.as_ref();

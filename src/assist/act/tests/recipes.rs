@@ -1,6 +1,7 @@
 //! Actions that a person wrote down.
 
 use super::*;
+use crate::models::catalog::profile;
 
 const TEXT: &str = "import os\n\n\ndef f(x):\n    y = x\n    return y\n\n\ndef g():\n    return 2\n";
 
@@ -67,7 +68,7 @@ async fn a_recipe_says_what_it_brings_and_how() {
     let place = place(&[("who.md", text)]);
     let recipe = place.assistant.recipe("who").unwrap();
     let job = with(recipe.clone(), place.job("m.py", Action::Custom, "y = x", false, ""));
-    assert_eq!(job.sampling(&place.assistant.settings().sampling).temperature, 0.5);
+    assert_eq!(job.sampling(&place.assistant.settings().sampling, profile(0)).temperature, 0.5);
     let told = place.act(job, &[&"word".repeat(20)]).await;
     // Eight tokens, and that there would have been more.
     let (said, note) = told.sentence.split_at(32);
@@ -84,7 +85,7 @@ async fn a_recipe_says_what_it_brings_and_how() {
         sampling: Some(Sampling { temperature: 0.25, ..Sampling::default() }),
         ..Options::default()
     };
-    assert_eq!(job.sampling(&place.assistant.settings().sampling).temperature, 0.25);
+    assert_eq!(job.sampling(&place.assistant.settings().sampling, profile(0)).temperature, 0.25);
     let told = place.act(job, &[&"word".repeat(20)]).await;
     assert!(told.sentence.starts_with("wordword\n"), "{}", told.sentence);
     assert_eq!(place.backend.instructs()[1].system, "Be plain.");

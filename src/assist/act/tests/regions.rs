@@ -179,7 +179,7 @@ async fn limits_ends_and_settings() {
     assert_eq!(told.outcome, "apply", "{}", told.sentence);
     assert!(told.acted.usage.generated_tokens as usize <= all.len().div_ceil(4) + 1);
     // Each region must be one that may be rewritten, and all of them fit the context.
-    let place = super::regions::place(|settings| settings.edits.max_region_tokens = 4);
+    let place = super::regions::place(|settings| settings.edits.max_region_tokens = Some(4));
     let told = place.act(job(&place), &[&edit]).await;
     assert_eq!(told.outcome, "refused fit");
     assert!(told.sentence.contains("`edits.maxRegionTokens` is 4"), "{}", told.sentence);

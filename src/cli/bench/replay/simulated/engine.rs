@@ -120,7 +120,7 @@ impl Server {
             let entries: Vec<Entry> = self.tasks.iter().map(Task::entry).collect();
             let now = Instant::now();
             let Some(index) = schedule::next(&entries, now.into_std(), false) else {
-                let wake = schedule::wake(&entries).map(Instant::from_std);
+                let wake = schedule::wake(&entries, now.into_std()).map(Instant::from_std);
                 tokio::select! {
                     () = self.engine.bell.notified() => {}
                     () = async { tokio::time::sleep_until(wake.unwrap_or(now)).await }, if wake.is_some() => {}
