@@ -226,6 +226,8 @@ pub struct Usage {
     pub queue_ms: u32,
     pub prefill_ms: u32,
     pub decode_ms: u32,
+    /// Of these, until the first token that was not forced.
+    pub forced_ms: u32,
 }
 
 /// What the stream carries.

@@ -29,7 +29,9 @@ fn main() {
 ///
 /// - `GGML_NO_BACKTRACE`: ggml would answer a failed assertion with a debugger that inherits our streams.
 /// - `GOMP_SPINCOUNT`: libgomp's threads wait for one another by spinning. Beside any busy process that collapses:
-///   `codesage demo` read 187 prompt tokens a second on two busy cores without it, 1,822 with it.
+///   `codesage demo` read 187 prompt tokens a second on two busy cores without it, 1,822 with it. It costs something on
+///   an idle machine. A token of a model of 0.5 B took 20.0 ms there with 1,000, 18.7 with 10,000 and 17.0 with libgomp's
+///   own 300,000; beside one busy process 39 with 1,000, and 142 with 10,000 (`bench engine --only speed`, two cores).
 #[cfg(unix)]
 fn set_environment() {
     use std::os::unix::process::CommandExt;

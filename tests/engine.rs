@@ -364,6 +364,30 @@ async fn healing_never_splits_or_repeats_what_is_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_again_of_a_word_is_not_evaluated_again() {
+    let next = [("<|fim_middle|>", "self"), ("self", " plan"), (" plan", "<|endoftext|>")];
+    let model = TinyModel {
+        weights: Weights::Bigram {
+            next: next.map(|(after, text)| (after.into(), text.into())).into(),
+            otherwise: "<|endoftext|>".into(),
+        },
+        ..TinyModel::default().with_words(&["self", " plan"])
+    };
+    let running = start(&model).await;
+    let mut calls = Vec::new();
+    for typed in ["s", "se", "sel", "self", "selx", "s"] {
+        let before = running.engine.stats().decode_calls;
+        let (text, _, usage) = complete(&running.engine, fill("", typed, "\n"), 8).await;
+        let agrees = format!("{typed}{text}") == "self plan";
+        assert_eq!(agrees, typed != "selx", "{typed}: {text:?}");
+        assert!(usage.forced_ms <= usage.decode_ms);
+        calls.push(running.engine.stats().decode_calls - before);
+    }
+    // The prompt, `self`, ` plan`; then ` plan` alone, as long as `self` agrees; and all but the prompt once it did not.
+    assert_eq!((&calls[..4], calls[5]), (&[3, 1, 1, 1][..], 2), "{calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn file_text_never_becomes_a_control_token() {
     let running = start(&TinyModel::default()).await;
     let engine = &running.engine;

@@ -333,6 +333,7 @@ fn add(sum: &mut Usage, more: Usage) {
     sum.queue_ms += more.queue_ms;
     sum.prefill_ms += more.prefill_ms;
     sum.decode_ms += more.decode_ms;
+    sum.forced_ms += more.forced_ms;
 }
 
 impl From<Broken> for Refusal {

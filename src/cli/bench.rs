@@ -59,6 +59,8 @@ enum Only {
     Server,
     /// Loading, reading, writing, cancelling, memory, and what a key reads
     Model,
+    /// Reading and writing alone
+    Speed,
     /// Typing beside an edit
     Beside,
     /// An edit with drafts and without
@@ -104,6 +106,9 @@ pub fn run(session: Session, bench: Bench) -> Result<(), Failure> {
         let mut figures = Vec::new();
         if is_wanted(Only::Model) {
             figures.extend(model::figures(&backend, &card, loading).await?);
+        }
+        if options.only == Some(Only::Speed) {
+            figures.extend(model::speed(&backend, &card).await?);
         }
         if is_wanted(Only::Beside) {
             figures.extend(beside::figures(&backend, &card).await?);

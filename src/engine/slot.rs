@@ -1,7 +1,7 @@
 //! What each KV sequence holds, so that only what changed is evaluated. Pure: it plans, `llama` carries out.
 //!
-//! A slot mirrors one sequence of the KV cache: the tokens at positions 0, 1, 2 … and, where one was kept, the row
-//! of logits behind one of them. Choosing a slot, what to keep of it and whom to evict is arithmetic on these
+//! A slot mirrors one sequence of the KV cache: the tokens at positions 0, 1, 2 … and the rows of logits that were kept
+//! behind some of them: behind prompts, and behind what was written of the last words of a prompt. Choosing a slot, what to keep of it and whom to evict is arithmetic on these
 //! mirrors. Nothing here shifts a cache: positions are only ever appended or cut off from the end.
 
 use crate::engine::Lane;
@@ -21,6 +21,9 @@ pub const SPARE_CELLS: usize = 64;
 /// Rows of logits kept for a sequence: where the cursor is, and where it will be when what is shown is accepted.
 const ROWS: usize = 2;
 
+/// And behind tokens that a text was made to begin with: those of the word at the cursor, which is a few tokens.
+const WORD_ROWS: usize = 4;
+
 /// A prefix worth copying from another sequence rather than evaluating again, tokens.
 const WORTH_COPYING: usize = 16;
 
@@ -28,8 +31,10 @@ const WORTH_COPYING: usize = 16;
 #[derive(Debug, Default)]
 pub struct Slot {
     tokens: Vec<Token>,
-    /// Newest last.
+    /// Behind prompts, newest last.
     rows: Vec<Row>,
+    /// Behind tokens that were written of the word at the cursor, newest last.
+    word_rows: Vec<Row>,
     /// When it was last used, by the count of uses; 0 for never, or since it was emptied.
     used: u64,
     /// Cells that the work it was last planned for may come to take.
@@ -60,21 +65,27 @@ impl Slot {
             self.used = 0;
         }
         self.rows.retain(|row| row.at <= keep);
+        self.word_rows.retain(|row| row.at <= keep);
     }
 
-    /// Keeps the logits behind the last token held.
+    /// Keeps the logits behind the last token held, where a prompt ends.
     pub fn keep_row(&mut self, logits: &[f32]) {
-        let at = self.tokens.len();
-        self.rows.retain(|row| row.at != at);
-        // The oldest one's memory is used again: a row may have 150,000 numbers.
-        let oldest = (self.rows.len() == ROWS).then(|| self.rows.remove(0));
-        let mut kept = oldest.map(|row| row.logits).unwrap_or_default();
-        kept.clear();
-        kept.extend_from_slice(logits);
-        self.rows.push(Row { at, logits: kept });
+        keep_row(&mut self.rows, ROWS, self.tokens.len(), logits);
     }
 
-    /// All rows of logits that are kept, each with the count of tokens it is behind.
+    /// Keeps the logits behind the last token held, one of the word at the cursor: the next key leaves most of it as it
+    /// is, and what is chosen again then is not evaluated again.
+    pub fn keep_word_row(&mut self, logits: &[f32]) {
+        keep_row(&mut self.word_rows, WORD_ROWS, self.tokens.len(), logits);
+    }
+
+    /// How many of the tokens behind the first `at` can be chosen again without evaluating one of them: behind each the
+    /// logits were kept.
+    pub fn known_behind(&self, at: usize) -> usize {
+        (at + 1..=self.tokens.len()).take_while(|&at| self.row(at).is_some()).count()
+    }
+
+    /// The rows of logits that are kept behind prompts, each with the count of tokens it is behind.
     pub fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
         self.rows.iter().map(|row| (row.at, row.logits.as_slice()))
     }
@@ -88,8 +99,19 @@ impl Slot {
 
     /// The logits behind the first `at` tokens, if they were kept.
     pub fn row(&self, at: usize) -> Option<&[f32]> {
-        self.rows.iter().find(|row| row.at == at).map(|row| row.logits.as_slice())
+        let mut rows = self.rows.iter().chain(&self.word_rows);
+        rows.find(|row| row.at == at).map(|row| row.logits.as_slice())
     }
+}
+
+fn keep_row(rows: &mut Vec<Row>, most: usize, at: usize, logits: &[f32]) {
+    rows.retain(|row| row.at != at);
+    // The oldest one's memory is used again: a row may have 150,000 numbers.
+    let oldest = (rows.len() == most).then(|| rows.remove(0));
+    let mut kept = oldest.map(|row| row.logits).unwrap_or_default();
+    kept.clear();
+    kept.extend_from_slice(logits);
+    rows.push(Row { at, logits: kept });
 }
 
 /// Which slots a request may use.
@@ -278,123 +300,4 @@ pub fn common_prefix(a: &[Token], b: &[Token]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Slots holding the given tokens, used in that order.
-    fn slots(cells: usize, places: &[&[Token]]) -> Slots {
-        let mut slots = Slots::new(3, 1, cells);
-        for (slot, tokens) in places.iter().enumerate() {
-            if !tokens.is_empty() {
-                slots.get_mut(slot).push(tokens);
-                slots.touch(slot);
-            }
-        }
-        slots
-    }
-
-    fn run(from: Token, to: Token) -> Vec<Token> {
-        (from..to).collect()
-    }
-
-    #[test]
-    fn typing_continues_the_same_slot() {
-        let slots = slots(4096, &[&run(0, 100), &run(500, 600)]);
-        let plan = slots.plan(&run(0, 101), 10, Pool::Places, &[]).unwrap();
-        assert_eq!(plan, Plan { slot: 0, keep: 100, copy: None, evict: vec![] });
-    }
-
-    #[test]
-    fn another_place_takes_an_empty_slot_and_copies_what_it_shares() {
-        let held = run(0, 100);
-        let mut prompt = run(0, 20);
-        prompt.extend(run(300, 500));
-        let slots = slots(4096, &[&held]);
-        let plan = slots.plan(&prompt, 10, Pool::Places, &[]).unwrap();
-        assert_eq!(plan, Plan { slot: 1, keep: 0, copy: Some(Copy { from: 0, tokens: 20 }), evict: vec![] });
-        assert_eq!(plan.reused(), 20);
-    }
-
-    #[test]
-    fn what_is_read_ahead_of_need_cuts_nothing_off() {
-        let slots = slots(4096, &[&run(0, 100)]);
-        let mut prompt = run(0, 80);
-        prompt.extend(run(300, 330));
-        let plan = |pool| slots.plan(&prompt, 0, pool, &[]).unwrap();
-        assert_eq!((plan(Pool::Places).slot, plan(Pool::Places).keep), (0, 80));
-        let beside = Plan { slot: 1, keep: 0, copy: Some(Copy { from: 0, tokens: 80 }), evict: vec![] };
-        assert_eq!(plan(Pool::Beside), beside);
-        // What only grows is continued.
-        let plan = slots.plan(&run(0, 120), 0, Pool::Beside, &[]).unwrap();
-        assert_eq!((plan.slot, plan.keep), (0, 100));
-        assert_eq!((slots.holding(&run(0, 100)), slots.holding(&run(0, 60))), (Some(0), Some(0)));
-        assert_eq!(slots.holding(&run(0, 101)), None);
-    }
-
-    #[test]
-    fn a_retired_place_gives_way_first() {
-        let mut slots = slots(4096, &[&run(0, 50), &run(100, 150), &run(200, 250)]);
-        slots.retire(&run(200, 240), &[2]);
-        slots.retire(&run(900, 950), &[]);
-        assert_eq!(slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap().slot, 0);
-        slots.retire(&run(200, 240), &[]);
-        assert_eq!(slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap().slot, 2);
-    }
-
-    #[test]
-    fn the_least_recently_used_place_gives_way() {
-        let mut slots = slots(4096, &[&run(0, 50), &run(100, 150), &run(200, 250)]);
-        slots.touch(0);
-        let plan = slots.plan(&run(900, 950), 10, Pool::Places, &[]).unwrap();
-        assert_eq!(plan.slot, 1);
-    }
-
-    #[test]
-    fn eviction_spares_the_slot_in_use_and_paused_work() {
-        let mut slots = slots(400, &[&run(0, 100), &run(100, 200)]);
-        slots.get_mut(3).push(&run(700, 720));
-        slots.touch(3);
-        let plan = slots.plan(&run(0, 200), 20, Pool::Places, &[3]).unwrap();
-        assert_eq!(plan, Plan { slot: 0, keep: 100, copy: None, evict: vec![1] });
-        assert_eq!(slots.plan(&run(0, 400), 20, Pool::Places, &[3]), None);
-    }
-
-    #[test]
-    fn paused_work_keeps_the_room_it_will_need() {
-        let mut slots = slots(500, &[&run(0, 100)]);
-        slots.get_mut(3).push(&run(700, 710));
-        slots.touch(3);
-        slots.reserve(3, 250);
-        // 250 for the paused action, 64 to spare: 186 are left, so the place of 100 must go.
-        let plan = slots.plan(&run(900, 1040), 20, Pool::Places, &[3]).unwrap();
-        assert_eq!(plan.evict, [0]);
-        assert_eq!(slots.plan(&run(900, 1100), 20, Pool::Places, &[3]), None);
-    }
-
-    #[test]
-    fn actions_never_take_a_place() {
-        let slots = slots(4096, &[&run(0, 100)]);
-        assert_eq!(slots.plan(&run(0, 100), 10, Pool::Actions, &[]).unwrap().slot, 3);
-    }
-
-    #[test]
-    fn a_row_lives_as_long_as_its_tokens() {
-        let mut slot = Slot::default();
-        slot.push(&[1, 2, 3]);
-        slot.keep_row(&[0.5]);
-        slot.push(&[4]);
-        assert_eq!(slot.row(3), Some(&[0.5][..]));
-        assert_eq!(slot.row(4), None);
-        slot.truncate(3);
-        assert!(slot.row(3).is_some());
-        slot.keep_row(&[0.7]);
-        slot.push(&[5]);
-        slot.keep_row(&[0.9]);
-        let rows = [3, 4].map(|at| slot.row(at).map(<[f32]>::to_vec));
-        assert_eq!(rows, [Some(vec![0.7]), Some(vec![0.9])], "the last two");
-        slot.truncate(3);
-        assert!(slot.row(3).is_some());
-        slot.truncate(2);
-        assert_eq!(slot.row(3), None);
-    }
-}
+mod tests;

@@ -188,7 +188,7 @@ impl<'a> Retyping<'a> {
 }
 
 /// Milliseconds a token, reading a prompt and writing an answer, each on a cold sequence.
-async fn speed(backend: &Arc<dyn Backend>, card: &ModelCard) -> Result<Vec<Figure>, Failure> {
+pub async fn speed(backend: &Arc<dyn Backend>, card: &ModelCard) -> Result<Vec<Figure>, Failure> {
     let tokens = PREFILL_TOKENS.min(card.context_tokens as usize / 2);
     let (mut read, mut written) = (Vec::new(), Vec::new());
     for round in 0..5 {

@@ -5,14 +5,14 @@ use std::ffi::{CStr, c_char};
 
 use llama_cpp_sys_2 as sys;
 
+use super::version;
+
 /// The version of ggml and what of the processor it was built to use, in llama.cpp's own words.
 pub fn about() -> String {
-    // SAFETY: each returns a pointer to text that ends with a zero and lives as long as the program; the system's is
-    // written anew by each call, with the same bytes.
-    let [version, commit, system] = unsafe {
-        [text(sys::ggml_version()), text(sys::ggml_commit()), text(sys::llama_print_system_info())]
-    };
-    format!("ggml {version} ({commit}), {}", system.trim_end_matches([' ', '|']))
+    // SAFETY: it returns a pointer to text that ends with a zero and lives as long as the program; it is written anew by
+    // each call, with the same bytes.
+    let system = unsafe { text(sys::llama_print_system_info()) };
+    format!("{}, {}", version(), system.trim_end_matches([' ', '|']))
 }
 
 /// # Safety

@@ -43,7 +43,10 @@ impl Server<'_> {
         };
         let slot = plan.slot;
         self.slots.reserve(slot, prompt + answer);
-        self.cut(slot, plan.keep);
+        // Of the word at the cursor, what may be chosen again stays.
+        let whole = plan.keep == prompt && pool == Pool::Places && !self.context.falls_back();
+        let known = if whole { self.slots.get(slot).known_behind(prompt).min(answer) } else { 0 };
+        self.cut(slot, plan.keep + known);
         if let Some(copy) = plan.copy {
             // The copy leaves at least the last token to evaluate, whose logits are wanted.
             let copied = self.context.copy(copy.from, slot, copy.tokens.min(prompt - 1));
@@ -52,7 +55,7 @@ impl Server<'_> {
         for victim in plan.evict {
             self.cut(victim, 0);
         }
-        if self.slots.get(slot).tokens().len() == prompt && self.slots.get(slot).row(prompt).is_none() {
+        if self.slots.get(slot).tokens().len() >= prompt && self.slots.get(slot).row(prompt).is_none() {
             match self.context.marked_row(slot, prompt) {
                 Some(row) => self.slots.get_mut(slot).keep_row(row),
                 // All of it held, but not the logits behind it: the last token is evaluated again.
@@ -60,7 +63,7 @@ impl Server<'_> {
             }
         }
         self.slots.touch(slot);
-        let reused = self.slots.get(slot).tokens().len();
+        let reused = self.slots.get(slot).tokens().len().min(prompt);
         let task = &mut self.tasks[index];
         task.reuse(prompt, reused);
         task.begin(spelled, may_think, self.drafts);

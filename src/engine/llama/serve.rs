@@ -262,8 +262,11 @@ impl Server<'_> {
         if let Some(prefilled) = task.prefilled {
             task.usage.decode_ms = millis(now - prefilled);
             let seconds = (now - prefilled).as_secs_f64();
-            // The first token came from the prompt's row, and cost no decode.
-            let decoded = task.usage.generated_tokens.saturating_sub(1);
+            if task.usage.generated_tokens == task.usage.forced_tokens {
+                task.usage.forced_ms = task.usage.decode_ms;
+            }
+            // The first token came from the prompt's row, and cost no decode; nor did those behind one that was known.
+            let decoded = task.usage.generated_tokens.saturating_sub(1 + task.known);
             lock(&self.shared.counters).generate_speed.add(decoded as usize, seconds);
         }
         let _ = task.job.events.send(Event::End { stop, usage: task.usage });

@@ -47,6 +47,8 @@ pub struct Task {
     /// Of the tokens whose text is not given out yet: no whole character, or perhaps a thought.
     pub log_probability: f32,
     pub tokens: u32,
+    /// Tokens that were not evaluated, since the slot held them already.
+    pub known: u32,
     pub usage: Usage,
     pub began: Option<Instant>,
     pub prefilled: Option<Instant>,
@@ -85,6 +87,7 @@ impl Task {
             thoughts: None,
             log_probability: 0.0,
             tokens: 0,
+            known: 0,
             usage: Usage::default(),
             began: None,
             prefilled: None,
@@ -121,6 +124,11 @@ impl Task {
         self.thoughts = may_think.then(Thoughts::default);
         self.prompt = spelled.tokens;
         self.forced = spelled.forced;
+    }
+
+    /// Tokens before the one that was chosen last: where that is evaluated.
+    pub fn evaluated(&self) -> usize {
+        self.prompt.len() + self.written.len().saturating_sub(1)
     }
 
     /// What is to be evaluated again, a batch at most, before the token that was chosen last: a slot that fell back to

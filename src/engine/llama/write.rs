@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::context::Rows;
 use super::lock;
 use super::serve::{Server, Step};
-use super::task::Phase;
+use super::task::{Phase, millis};
 use crate::engine::Stop;
 use crate::engine::sample::{self, Choice};
 use crate::engine::schedule;
@@ -32,6 +32,9 @@ impl Server<'_> {
     /// Evaluates the chosen token, in one batch with a draft of what may follow, and chooses the next, and the next
     /// while the draft says the same.
     pub fn next(&mut self, index: usize, token: Token) -> Step {
+        if self.is_known(index, token) {
+            return self.go_along(index);
+        }
         let task = &mut self.tasks[index];
         let (slot, held) = (task.slot, self.slots.get(task.slot).tokens().len());
         let lost = task.lost(held);
@@ -62,12 +65,38 @@ impl Server<'_> {
         self.keep(index, &batch)
     }
 
+    /// Whether the slot holds the chosen token already, and the logits behind it: it wrote the same of the word at the
+    /// cursor before the last key. What it holds otherwise of the answer before is cut off.
+    fn is_known(&mut self, index: usize, token: Token) -> bool {
+        let (slot, at) = (self.tasks[index].slot, self.tasks[index].evaluated());
+        let held = self.slots.get(slot);
+        let is_known = held.tokens().get(at) == Some(&token) && held.row(at + 1).is_some();
+        if !is_known {
+            self.cut(slot, at);
+        }
+        is_known
+    }
+
+    /// Chooses the next token behind one that is known.
+    fn go_along(&mut self, index: usize) -> Step {
+        let task = &mut self.tasks[index];
+        task.known += 1;
+        let row = self.slots.get(task.slot).row(task.evaluated() + 1);
+        let choice = row.and_then(|row| task.choose(row, self.vocabulary));
+        self.take(index, choice)
+    }
+
     /// Goes through a batch that was evaluated, and keeps what would have been chosen without it.
     fn keep(&mut self, index: usize, batch: &[Token]) -> Step {
         let slot = self.tasks[index].slot;
         let held = self.slots.get(slot).tokens().len() - batch.len();
         // Of the draft nothing is known to be right yet.
         self.slots.get_mut(slot).truncate(held + 1);
+        if self.tasks[index].is_forced
+            && let Some(row) = self.context.row(0)
+        {
+            self.slots.get_mut(slot).keep_word_row(row);
+        }
         let mut right = 0;
         let step = loop {
             let row = self.context.row(right);
@@ -144,8 +173,14 @@ impl Server<'_> {
         }
         let request = &task.job.request;
         let free = task.usage.generated_tokens - task.usage.forced_tokens;
+        if free == 1
+            && let Some(prefilled) = task.prefilled
+            && !task.is_forced
+        {
+            task.usage.forced_ms = millis(prefilled.elapsed());
+        }
         let timely = task.prefilled.is_none_or(|prefilled| prefilled.elapsed() < request.max_time);
-        let fits = self.slots.get(task.slot).tokens().len() + 1 < self.context_tokens;
+        let fits = task.evaluated() + 1 < self.context_tokens;
         if free < request.max_tokens && timely && fits { Step::More } else { Step::Ended(Stop::Limit) }
     }
 }

@@ -74,7 +74,8 @@ pub struct Key {
     pub latency_ms: f64,
     /// Request to the first token that is shown, by what the model says it spent on the others.
     pub first_token_ms: f64,
-    /// Of these, what reading the prompt and writing all tokens but the first took, as the model says.
+    /// Of these, what reading the prompt and writing what comes after the first token that is shown took, as the model
+    /// says.
     pub read_ms: f64,
     pub write_ms: f64,
     /// Why there was, or was not, something to show.

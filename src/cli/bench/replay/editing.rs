@@ -180,11 +180,9 @@ impl Arm for Editing {
         let why = self.server.call("workspace/executeCommand", params)?;
         let record = &why["records"][0];
         let usage = |name: &str| record["usage"][name].as_f64().unwrap_or(0.0);
-        // The first token comes of the prompt's own row; each other one takes a decode, forced ones too.
-        let decodes = usage("generatedTokens") - 1.0;
-        let shown = if decodes > 0.0 { 1.0 - (usage("forcedTokens") / decodes).min(1.0) } else { 0.0 };
-        let (read_ms, write_ms) = (usage("prefillMs"), usage("decodeMs"));
-        let first_token_ms = (latency_ms - write_ms * shown).max(0.0);
+        // Tokens that are forced stand before what is shown, and the first that is not ends them.
+        let (read_ms, write_ms) = (usage("prefillMs"), usage("decodeMs") - usage("forcedMs"));
+        let first_token_ms = (latency_ms - write_ms).max(0.0);
         let reason = record["code"].as_str().unwrap_or_default().to_owned();
         self.server.settle()?;
         Ok(Key { cost, latency_ms, first_token_ms, read_ms, write_ms, reason })

@@ -223,7 +223,8 @@ fn line(round: &Round, tokens: u32) -> Option<f64> {
 
 fn write(round: &Round) -> Option<f64> {
     middle(round, |key| {
-        let after_first = key.cost.get("generatedTokens").checked_sub(1).filter(|&tokens| tokens > 0)?;
+        let free = key.cost.get("generatedTokens").saturating_sub(key.cost.get("forcedTokens"));
+        let after_first = free.checked_sub(1).filter(|&tokens| tokens > 0)?;
         Some(key.write_ms / after_first as f64)
     })
 }
