@@ -6,6 +6,10 @@ PROFILE := --profile ci
 # The kernels for processors with AVX-512: Intel since Ice Lake, AMD since Zen 4.
 AVX512 := GGML_AVX512=ON GGML_AVX512_VBMI=ON GGML_AVX512_VNNI=ON
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# The build for AVX-512: the first one starts it, under this name, where it runs.
+WIDE := codesage-$(VERSION)-avx512
+# Where there are such processors.
+WIDEST := $(if $(filter x86_64,$(shell uname -m)),avx512,build)
 .PHONY: help setup setup-editors build avx512 demo test test-editors bench install packaging deb rpm docker clean
 
 help: ## List these targets
@@ -22,7 +26,7 @@ build: setup ## Build target/release/codesage
 
 avx512: build ## Build it for AVX-512 too, beside the other one, which then starts it where it runs
 	$(AVX512) $(CARGO) build --release --locked --target-dir target/avx512
-	cp target/avx512/release/codesage target/release/codesage-$(VERSION)-avx512
+	cp target/avx512/release/codesage target/release/$(WIDE)
 
 demo: build ## Show what the model in the binary writes: ghost text, an edit, an explanation
 	@$(CARGO) run --release --locked --quiet -- demo
@@ -48,9 +52,12 @@ bench: build ## Measure this machine
 install: setup ## Install codesage into cargo's bin folder
 	$(CARGO) install --locked --path .
 
-# What packages hold besides the program, made by the program: the same on every architecture.
-packaging: build
+# What packages hold: the program, in as many builds as there are for this architecture, and what it makes itself.
+packaging: $(WIDEST)
 	rm -rf target/packaging
+	mkdir -p target/packaging/bin
+	cp target/release/codesage target/packaging/bin/
+	if [ $(WIDEST) = avx512 ]; then cp target/release/$(WIDE) target/packaging/bin/; fi
 	target/release/codesage man --out target/packaging/man
 	target/release/codesage completions bash >target/packaging/codesage.bash
 	target/release/codesage completions fish >target/packaging/codesage.fish

@@ -11,6 +11,7 @@
 pub mod build;
 pub mod editors;
 pub mod folders;
+pub mod gpu;
 pub mod machine;
 pub mod model;
 pub mod remote;
@@ -136,6 +137,7 @@ pub fn examine(patient: &Patient) -> Report {
     build::examine(patient, &mut findings);
     machine::examine(patient, &mut findings);
     let models = model::examine(patient, &mut findings);
+    gpu::examine(patient, &mut findings);
     speed::examine(patient, &mut findings);
     settings::examine(patient, &mut findings);
     remote::examine(patient, &mut findings);

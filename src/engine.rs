@@ -15,6 +15,7 @@ pub mod snapshot;
 pub mod speculate;
 pub mod spell;
 pub mod stats;
+pub mod trial;
 pub mod tune;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::remote::RemoteStats;
 use crate::engine::sample::Sampling;
+use crate::models::fit::Shortfall;
 use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use stats::{EngineStats, Speed};
@@ -157,6 +159,9 @@ pub struct ModelCard {
     pub chats: bool,
     /// A sentence for the person, where there is something to say of this model.
     pub notice: Option<String>,
+    /// Why it is not on a GPU, as far as it is not.
+    #[serde(skip)]
+    pub shortfall: Option<Shortfall>,
 }
 
 /// Which work goes first.

@@ -30,7 +30,7 @@ use codesage::engine::remote::RemoteStats;
 use codesage::engine::stats::Speed;
 use codesage::models::builtin;
 use codesage::models::discover::Surroundings;
-use codesage::models::fit::{self, Asked, KvType};
+use codesage::models::fit::{self, Asked, KvType, Shortfall};
 use codesage::models::hardware::InstructionSet;
 use model_server::ModelServer;
 use serde_json::Value;
@@ -181,6 +181,7 @@ const NAME_IT: &str =
 const SETTINGS: &str = ".config/codesage/config.toml";
 const JOURNAL: &str = ".local/state/codesage/journal.jsonl";
 const THREADS: &str = ".local/state/codesage/threads.json";
+const GPU: &str = ".local/state/codesage/gpu.json";
 const HELIX: &str = ".config/helix/languages.toml";
 const KEPT: &str = ".cache/codesage/kv/a.state";
 
@@ -202,6 +203,7 @@ fn card() -> Arc<ModelCard> {
         quotes: true,
         chats: true,
         notice: None,
+        shortfall: None,
     })
 }
 
@@ -265,6 +267,13 @@ fn not_started() -> Engine {
     Engine::Unmeasured("as the test has it".into())
 }
 
+/// A model on the processor that was to be on a GPU, or could have been.
+fn without_gpu(case: &mut Case, shortfall: Shortfall) {
+    case.build.features.push("vulkan");
+    let card = ModelCard { shortfall: Some(shortfall), ..ModelCard::clone(&card()) };
+    case.engine = Engine::Ready(Arc::new(card), Speed { prompt: 2000.0, generate: 300.0 });
+}
+
 fn faults() -> Vec<Fault> {
     let mut faults = vec![
         // The program.
@@ -276,6 +285,12 @@ fn faults() -> Vec<Fault> {
             "cargo install --locked --path . --features vulkan",
             |case| case.settings("model.gpuLayers = 20\n"),
         ),
+        wrong(
+            "build.gpu",
+            "model.device is 1, and this build has no backend",
+            "cargo install --locked --path . --features vulkan",
+            |case| case.settings("model.device = 1\n"),
+        ),
         wrong("build.processor", "lacks avx2, fma", "GGML_AVX2=OFF GGML_FMA=OFF make install", |case| {
             case.build.instruction_sets =
                 vec![set("avx2", "GGML_AVX2", true, false), set("fma", "GGML_FMA", true, false)];
@@ -283,6 +298,39 @@ fn faults() -> Vec<Fault> {
         odd("build.avx512", "has avx512, which this build does not use", "make avx512", |case| {
             case.build.instruction_sets.push(set("avx512", "GGML_AVX512", false, true));
         }),
+        // The GPU.
+        odd("gpu.none", "no GPU answers", "install the driver ", |case| without_gpu(case, Shortfall::NoGpu)),
+        wrong("gpu.none", "no GPU answers", "install the driver ", |case| {
+            case.settings("model.device = 0\n");
+            without_gpu(case, Shortfall::NoGpu);
+        }),
+        wrong("gpu.number", "there is no GPU 3; there is 0: a card", "model.device = \"auto\"", |case| {
+            case.settings("model.device = 3\n");
+            without_gpu(case, Shortfall::NoSuchGpu { number: 3, gpus: vec!["a card".into()] });
+        }),
+        odd("gpu.memory", "a card has 1 MB of memory free", "codesage models list", |case| {
+            without_gpu(case, Shortfall::NoRoom { gpu: "a card".into(), free: 1_000_000 });
+        }),
+        wrong("gpu.layers", "room for 3 of 9 layers", "model.gpuLayers = \"auto\"", |case| {
+            case.settings("model.gpuLayers = 9\n");
+            without_gpu(case, Shortfall::Fewer { gpu: "a card".into(), layers: 3, asked: 9 });
+        }),
+        wrong("gpu.failed", "a card could not be used (it burns)", "model.device = \"cpu\"", |case| {
+            without_gpu(case, Shortfall::Failed { gpu: "a card".into(), why: "it burns".into() });
+        }),
+        wrong(
+            "gpu.distrusted",
+            "Twice codesage ended while a card",
+            "rm ~/.local/state/codesage/gpu.json",
+            |case| {
+                let (version, process) = (env!("CARGO_PKG_VERSION"), i32::MAX);
+                let note = format!(
+                    r#"{{"version": "{version}", "gpu": "a card", "starts": 2, "process": {process}}}"#
+                );
+                case.write(GPU, note);
+                without_gpu(case, Shortfall::Distrusted { gpu: "a card".into() });
+            },
+        ),
         // The machine.
         wrong("machine.threads", "model.threads is 64, and only 8", "model.threads = \"auto\"", |case| {
             case.settings("model.threads = 64\n");

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::{Finding, Patient};
+use crate::config::ModelSettings;
+use crate::models::fit::{Asked, Device};
 use crate::models::hardware::{self, InstructionSet};
 use crate::syntax::Language;
 
@@ -102,15 +104,23 @@ pub fn examine(patient: &Patient, findings: &mut Vec<Finding>) {
             "This is a build for developers, with checks and few optimisations: slower than it could be.";
         findings.push(Finding::note("build.debug", message).command("make install"));
     }
-    if let Some(layers) = patient.settings.model.gpu_layers.filter(|layers| *layers > 0 && !build.offloads())
-    {
-        let message = format!("model.gpuLayers is {layers}, and this build has no backend for a GPU.");
+    if let Some(wish) = wish_for_gpu(&patient.settings.model).filter(|_| !build.offloads()) {
+        let message = format!("{wish}, and this build has no backend for a GPU.");
         findings.push(
             Finding::problem("build.gpu", message)
                 .command("cargo install --locked --path . --features vulkan"),
         );
     }
     processor(patient, findings);
+}
+
+/// What was set that wants one, as a clause.
+fn wish_for_gpu(model: &ModelSettings) -> Option<String> {
+    let asked = Asked { device: model.device, gpu_layers: model.gpu_layers, ..Asked::default() };
+    asked.wishes_for_gpu().then(|| match (model.device, model.gpu_layers) {
+        (Device::Gpu(number), _) => format!("model.device is {number}"),
+        (_, layers) => format!("model.gpuLayers is {}", layers.unwrap_or(0)),
+    })
 }
 
 fn processor(patient: &Patient, findings: &mut Vec<Finding>) {

@@ -35,11 +35,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use crate::engine::cores::{Cores, Desk, Neighbour};
+use crate::engine::trial::Trial;
 use crate::engine::{
     Backend, CancelOnDrop, Cancelled, EngineError, EngineStats, Event, Generation, Lane, ModelState, Reading,
     Request, Speed, Steer,
 };
-use crate::models::fit::{self, Device, KvType};
+use crate::models::fit::{self, Device, KvType, Shortfall};
 use crate::prompt::Prompt;
 use crate::threads::lock;
 pub use about::about;
@@ -256,13 +257,23 @@ fn run(shared: &Arc<Shared>, source: &Source, options: &Options) {
 fn load_and_serve(shared: &Arc<Shared>, source: &Source, options: &Options) -> Result<(), String> {
     let file = load::check(source)?;
     let mut asked = load::asked(options);
+    let mut lost = None;
     loop {
-        let fit = load::fit(&file, &asked, options)?;
-        let began = load::load(shared, &file, &fit, options).and_then(|loaded| serve::serve(shared, loaded));
+        let way = load::fit(&file, &asked, options, lost.clone())?;
+        let state = options.state.as_deref();
+        let trial = way.gpu.as_ref().map_or(Ok(None), |gpu| Trial::begin(state, gpu));
+        let Ok(trial) = trial else {
+            lost = way.gpu.map(|gpu| Shortfall::Distrusted { gpu });
+            asked.device = Device::Cpu;
+            continue;
+        };
+        let began =
+            load::load(shared, &file, &way, options).and_then(|loaded| serve::serve(shared, loaded, trial));
         let Err(why) = began else { return Ok(()) };
-        match fit::after_failure(&asked, &fit).filter(|_| why != load::CANCELLED) {
+        match fit::after_failure(&asked, &way.fit).filter(|_| why != load::CANCELLED) {
             Some(less) => {
                 tracing::warn!("{why}; trying with less");
+                lost = lost.or(way.gpu.map(|gpu| Shortfall::Failed { gpu, why }));
                 asked = less;
             }
             None => return Err(why),

@@ -81,6 +81,7 @@ impl Default for ScriptedBackend {
             quotes: true,
             chats: true,
             notice: None,
+            shortfall: None,
         };
         Self {
             state: watch::Sender::new(ModelState::Ready(Arc::new(card))),

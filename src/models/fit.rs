@@ -4,11 +4,14 @@
 //! Pure: what the machine has is measured elsewhere (`hardware`, and llama.cpp for its devices). The sums are those of
 //! `memory`, so that a model that is listed as fitting is one that is loaded.
 
+mod shortfall;
+
 use std::fmt;
 
 use crate::models::catalog;
 use crate::models::gguf::Header;
 use crate::models::memory::{self, Needs};
+pub use shortfall::Shortfall;
 
 /// The least a context is worth having for, tokens.
 pub const LEAST_CONTEXT: u32 = 128;
@@ -97,6 +100,8 @@ pub struct Asked {
 pub struct Gpu {
     /// As llama.cpp counts its devices.
     pub index: usize,
+    /// As its driver calls it.
+    pub name: String,
     /// Bytes.
     pub free: u64,
     /// Its memory is the processor's too.
@@ -109,6 +114,19 @@ pub struct Machine {
     /// Bytes of memory that may be taken; none: nobody says.
     pub available: Option<u64>,
     pub gpus: Vec<Gpu>,
+}
+
+impl Machine {
+    /// What a fit computes on, as people know it; none: the processor. `all`: the model's layers and one more.
+    pub fn computes(&self, fit: &Fit, all: u32) -> Option<String> {
+        let offload = fit.offload?;
+        let (gpu, layers) = (self.gpu(&offload)?, offload.layers);
+        Some(if layers < all { format!("{} ({layers} of {all} layers)", gpu.name) } else { gpu.name.clone() })
+    }
+
+    pub fn gpu(&self, offload: &Offload) -> Option<&Gpu> {
+        self.gpus.iter().find(|gpu| gpu.index == offload.index)
+    }
 }
 
 /// Layers on a GPU.

@@ -118,6 +118,7 @@ mod tests {
             quotes: true,
             chats,
             notice: None,
+            shortfall: None,
         }
     }
 

@@ -202,6 +202,8 @@ impl<'model> Context<'model> {
         }
         match self.context.decode(&mut self.batch) {
             Ok(()) => {
+                // NB: a GPU computes on by itself. Whoever measures, or stops after this decode, wants it to be over.
+                self.context.synchronize();
                 self.rows = wanted;
                 Decoded::Done
             }

@@ -23,7 +23,7 @@ use crate::engine::slot::{ACTIONS, PLACES};
 use crate::engine::spell::{FimTokens, Spelling};
 use crate::engine::{ModelCard, ModelState};
 use crate::models::catalog::{self, Layout};
-use crate::models::fit::{self, Asked, Device, Fit, Gpu, KvType, Machine, Offload, Unfit};
+use crate::models::fit::{self, Asked, Device, Fit, Gpu, KvType, Machine, Offload, Shortfall, Unfit};
 use crate::models::memory::{self, cells};
 use crate::models::{builtin, gguf, hardware};
 
@@ -53,6 +53,18 @@ pub struct Checked {
     header: gguf::Header,
 }
 
+/// How it is to be run.
+pub struct Way {
+    pub fit: Fit,
+    /// The name of the GPU that some of it is on.
+    pub gpu: Option<String>,
+    /// What computes, as people know it.
+    device: String,
+    /// Why it is not on a GPU, and whether that has to be told.
+    shortfall: Option<Shortfall>,
+    is_told: bool,
+}
+
 /// Whether this machine and the file are such that it can be loaded.
 pub fn check(source: &Source) -> Result<Checked, String> {
     let missing = hardware::missing_cpu_features();
@@ -77,24 +89,25 @@ pub fn check(source: &Source) -> Result<Checked, String> {
 
 /// What of the options is a matter of fitting.
 pub fn asked(options: &Options) -> Asked {
-    let device = if hardware::OFFLOADS { options.device } else { Device::Cpu };
-    let Options { gpu_layers, context_tokens: context, kv_type, .. } = *options;
+    let Options { device, gpu_layers, context_tokens: context, kv_type, .. } = *options;
     Asked { device, gpu_layers, context, kv_type }
 }
 
-/// How to run it in the memory that there is now.
-pub fn fit(file: &Checked, asked: &Asked, options: &Options) -> Result<Fit, String> {
+/// How to run it in the memory that there is now. `lost`: why a GPU is not asked any more, though the options do.
+pub fn fit(file: &Checked, asked: &Asked, options: &Options, lost: Option<Shortfall>) -> Result<Way, String> {
     backend()?;
     let free = hardware::available_memory().map(fit::budget);
     let machine = Machine {
         available: [free, options.memory].into_iter().flatten().min(),
-        gpus: if asked.device == Device::Cpu { Vec::new() } else { gpus() },
+        gpus: if asked.device == Device::Cpu || !hardware::OFFLOADS { Vec::new() } else { gpus() },
     };
     let model = fit::Model::of(&file.header);
     let fitted = fit::fit(&model, asked, &machine).map_err(|unfit| match unfit {
         Unfit::Context { .. } => unfit.to_string(),
         Unfit::Memory { .. } => format!("{}: {unfit}", file.path.display()),
     })?;
+    let all = model.layers.saturating_add(1);
+    let computes = machine.computes(&fitted, all);
     let room = machine.available.map_or("memory of unknown size".to_owned(), memory::shown);
     tracing::info!(
         "{}: {} tokens of context in {} cells of {}, {} of {room}{}",
@@ -103,22 +116,31 @@ pub fn fit(file: &Checked, asked: &Asked, options: &Options) -> Result<Fit, Stri
         cells(fitted.context),
         fitted.kv_type.name(),
         memory::shown(fitted.bytes),
-        fitted.offload.map_or(String::new(), |gpu| {
-            format!(
-                ", {} of {} layers on {}, {}",
-                gpu.layers,
-                model.layers + 1,
-                device(Some(&gpu)),
-                memory::shown(gpu.bytes)
-            )
+        fitted.offload.zip(computes.as_ref()).map_or(String::new(), |(offload, gpu)| {
+            format!(", {} on {gpu}", memory::shown(offload.bytes))
         })
     );
-    Ok(fitted)
+    let shortfall = lost.or_else(|| Shortfall::of(asked, hardware::OFFLOADS, &machine, all, &fitted));
+    let wished = self::asked(options);
+    let is_told = shortfall.as_ref().is_some_and(|shortfall| shortfall.is_unexpected(&wished));
+    match &shortfall {
+        Some(shortfall) if is_told => tracing::warn!("{shortfall}"),
+        Some(shortfall) => tracing::info!("{shortfall}"),
+        None => {}
+    }
+    Ok(Way {
+        fit: fitted,
+        gpu: fitted.offload.and_then(|offload| Some(machine.gpu(&offload)?.name.clone())),
+        device: computes.unwrap_or_else(|| format!("cpu ({})", hardware::kernels())),
+        shortfall,
+        is_told,
+    })
 }
 
 /// Loads, reporting progress in the shared state and stopping when told to.
-pub fn load(shared: &Arc<Shared>, file: &Checked, fit: &Fit, options: &Options) -> Result<Loaded, String> {
+pub fn load(shared: &Arc<Shared>, file: &Checked, way: &Way, options: &Options) -> Result<Loaded, String> {
     let Checked { path, header } = file;
+    let Way { fit, device, shortfall, is_told, .. } = way;
     let backend = backend()?;
     let model = load_file(shared, backend, path, fit.offload.as_ref())?;
     let row = catalog::spelling(header);
@@ -133,7 +155,6 @@ pub fn load(shared: &Arc<Shared>, file: &Checked, fit: &Fit, options: &Options) 
         let lab = Lab { backend, model: &model, interrupt: &shared.interrupt, desk, filler: spelling.filler };
         tune(shared, &lab, header, options, &mut shape)
     };
-    let device = device(fit.offload.as_ref());
     let keeper = options.keep.as_ref().and_then(|keep| {
         // What a state depends on besides the file: how the cache is laid out, and who computes.
         let numbers = if fit.kv_type == KvType::F16 { "" } else { fit.kv_type.name() };
@@ -141,18 +162,21 @@ pub fn load(shared: &Arc<Shared>, file: &Checked, fit: &Fit, options: &Options) 
         let keeper = Keeper::new(keep, path, &made_by);
         keeper.inspect_err(|error| tracing::warn!("what was read will not be kept: {error}")).ok()
     });
+    let told = shortfall.as_ref().filter(|_| *is_told).map(Shortfall::to_string);
+    let notices: Vec<String> = row.notice.into_iter().chain(told).collect();
     let card = ModelCard {
         name: if header.name.is_empty() { file_stem(path) } else { header.name.clone() },
         parameters: model.n_params(),
         context_tokens: fit.context,
         threads: shape.threads as u32,
-        device,
+        device: device.clone(),
         model_bytes: model.size(),
         kv_bytes: fit.kv_type.bytes(gguf::kv_bytes(header, shape.cells)),
         fills: spelling.fim.is_some(),
         quotes: spelling.quotes(),
         chats: spelling.chat.is_some(),
-        notice: row.notice,
+        notice: Some(notices.join("; ")).filter(|notice| !notice.is_empty()),
+        shortfall: shortfall.clone(),
         path: path.clone(),
     };
     Ok(Loaded {
@@ -296,16 +320,11 @@ fn gpus() -> Vec<Gpu> {
             LlamaBackendDeviceType::IntegratedGpu => true,
             _ => return None,
         };
-        Some(Gpu { index: device.index, free: device.memory_free as u64, shares })
+        // NB: llama.cpp takes what is used from what may be used, which goes below nothing where others use more.
+        let free = if device.memory_free > device.memory_total { 0 } else { device.memory_free as u64 };
+        Some(Gpu { index: device.index, name: device.description.clone(), free, shares })
     });
     gpus.collect()
-}
-
-/// What computes, as people know it.
-fn device(offload: Option<&Offload>) -> String {
-    let devices = llama_cpp_2::list_llama_ggml_backend_devices();
-    let gpu = offload.and_then(|gpu| devices.into_iter().find(|device| device.index == gpu.index));
-    gpu.map_or_else(|| format!("cpu ({})", hardware::kernels()), |gpu| gpu.description)
 }
 
 fn file_stem(path: &Path) -> String {

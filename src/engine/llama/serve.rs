@@ -23,6 +23,7 @@ use crate::engine::schedule::{self, Entry, Turn};
 use crate::engine::slot::{ACTIONS, PLACES, Slots, Token};
 use crate::engine::speculate::Costs;
 use crate::engine::spell::Speller;
+use crate::engine::trial::Trial;
 use crate::engine::{EngineError, Event, Lane, ModelState, Stop};
 use crate::prompt::Prompt;
 
@@ -48,8 +49,9 @@ pub enum Step {
     Failed(EngineError),
 }
 
-/// Serves until it is told to stop. Returns with the contexts dropped; the error says why it did not begin.
-pub fn serve(shared: &Arc<Shared>, loaded: Loaded) -> Result<(), String> {
+/// Serves until it is told to stop. Returns with the contexts dropped; the error says why it did not begin. `trial` is of
+/// the GPU, if one computes, and over with the first token.
+pub fn serve(shared: &Arc<Shared>, loaded: Loaded, trial: Option<Trial>) -> Result<(), String> {
     let Loaded { backend, model, vocabulary, spelling, without, shape, context_tokens, card, chores } =
         loaded;
     let mut context = Context::new(backend, &model, shape, shared.interrupt.clone())?;
@@ -63,6 +65,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded) -> Result<(), String> {
         lock(&shared.counters).prompt_speed.add(FIRST_READ, began.elapsed().as_secs_f64());
     }
     context.truncate(0, 0);
+    drop(trial);
     if shared.cancel_load.load(Ordering::SeqCst) {
         return Err(CANCELLED.into());
     }

@@ -119,6 +119,7 @@ impl States {
             quotes: profile.is_some_and(Profile::quotes),
             chats: true,
             notice: None,
+            shortfall: None,
         }
     }
 }

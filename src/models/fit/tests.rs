@@ -4,10 +4,10 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-const GB: u64 = 1_000_000_000;
+pub const GB: u64 = 1_000_000_000;
 
 /// As Qwen2.5-Coder 7B in Q4_K_M.
-const SEVEN: Model = Model {
+pub const SEVEN: Model = Model {
     needs: Needs {
         weight_bytes: 4_700_000_000,
         kv_numbers: 28 * 2 * 4 * 128,
@@ -21,11 +21,11 @@ const SEVEN: Model = Model {
     quantizes: true,
 };
 
-fn card(free: u64) -> Gpu {
-    Gpu { index: 1, free, shares: false }
+pub fn card(free: u64) -> Gpu {
+    Gpu { index: 1, name: "a card".into(), free, shares: false }
 }
 
-fn machine(available: u64, gpus: &[Gpu]) -> Machine {
+pub fn machine(available: u64, gpus: &[Gpu]) -> Machine {
     Machine { available: Some(available), gpus: gpus.to_vec() }
 }
 
@@ -46,7 +46,11 @@ fn check(model: &Model, asked: Asked, machine: Machine, expected: Expect) {
     expected.assert_eq(&said(chosen));
     let Ok(chosen) = chosen else { return };
     assert!(machine.available.is_none_or(|available| chosen.bytes <= available), "{chosen:?}");
+    let named = machine.computes(&chosen, model.layers + 1);
+    assert_eq!(named.is_some(), chosen.offload.is_some());
     if let Some(offload) = chosen.offload {
+        let is_part = named.is_some_and(|named| named.ends_with(" of 29 layers)"));
+        assert_eq!(is_part, offload.layers < 29);
         let gpu = machine.gpus.iter().find(|gpu| gpu.index == offload.index).expect("one of them");
         assert!(offload.bytes + GPU_MARGIN <= gpu.free, "{chosen:?}");
     }
@@ -138,7 +142,7 @@ fn with_a_gpu() {
     );
     // One that is not there.
     check(&SEVEN, device(Device::Gpu(7)), machine(64 * GB, &two), expect!["4096 f16 in 5.8 GB"]);
-    let integrated = Gpu { index: 3, free: 48 * GB, shares: true };
+    let integrated = Gpu { index: 3, shares: true, ..card(48 * GB) };
     check(
         &SEVEN,
         nothing,

@@ -90,6 +90,7 @@ impl SimulatedEngine {
             quotes: true,
             chats: false,
             notice: None,
+            shortfall: None,
         };
         let engine = Arc::new(Self {
             state: watch::Sender::new(ModelState::Ready(Arc::new(card))),
