@@ -128,7 +128,8 @@ impl Place {
     async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !condition(self) {
-            assert!(began.elapsed() < DEADLINE, "{what}");
+            let left = self.engines();
+            assert!(began.elapsed() < DEADLINE, "{what}: {left} engines are there, {:?}", alive());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -5,6 +5,7 @@
 
 mod asked;
 
+use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::sync::{mpsc, watch};
@@ -203,7 +204,7 @@ impl Seat {
             ModelState::Failed(why) => self.report_failure(why),
             ModelState::Unloaded | ModelState::Loading { .. } => {}
         }
-        tokio::spawn(follow(Arc::downgrade(self), engine, states));
+        tokio::spawn(follow(Arc::downgrade(self), Arc::downgrade(&engine), states));
         old
     }
 
@@ -296,12 +297,13 @@ impl Seat {
     }
 }
 
-/// Shows what becomes of the engine that serves, for as long as it does.
-async fn follow(seat: Weak<Seat>, engine: Arc<dyn Backend>, mut states: watch::Receiver<ModelState>) {
+/// Shows what becomes of the engine that serves, for as long as it does. NB: it keeps no engine, whose states end with it.
+async fn follow(seat: Weak<Seat>, engine: Weak<dyn Backend>, mut states: watch::Receiver<ModelState>) {
     while states.changed().await.is_ok() {
         let Some(seat) = seat.upgrade() else { return };
         let inner = lock(&seat.inner);
-        if !inner.serving.as_ref().is_some_and(|serving| Arc::ptr_eq(&serving.engine, &engine)) {
+        let serves = |serving: &Serving| ptr::addr_eq(Arc::as_ptr(&serving.engine), engine.as_ptr());
+        if !inner.serving.as_ref().is_some_and(serves) {
             return;
         }
         let state = states.borrow_and_update().clone();
