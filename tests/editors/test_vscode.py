@@ -120,9 +120,13 @@ def suggested(start: Start) -> VSCode:
 
 
 def see_reason(one: VSCode, code: str) -> None:
-    """Asks why nothing is shown, until the question that was typed last has come and gone."""
+    """Asks for a suggestion, and then why there is none, until that was answered.
+
+    By hand: VS Code asks a moment after the last key, and no more when the palette has the focus by then.
+    """
 
     def is_told() -> bool:
+        one.press("Alt+Backslash")
         one.command("Why Is Nothing Shown?")
         return any(code in answer for answer in one.ask("frames"))  # type: ignore[attr-defined]
 
