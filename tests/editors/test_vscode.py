@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -572,43 +573,70 @@ def test_the_front_page_has_the_same_recipe() -> None:
     assert recipe("editors/vscode/README.md", "extension") in (REPOSITORY / "README.md").read_text()
 
 
-@pytest.mark.feature("the recipe of its README")
-def test_the_recipe_is_all_it_takes(installed: Installed, server: Path, models: Path, tmp_path: Path) -> None:
-    if installed.missing:
-        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
-    one = VSCode(installed, tmp_path, server, models / "fill.gguf")
-    one.extensions = tmp_path / "extensions"
-    source = tmp_path / "codesage" / "editors" / "vscode"
-    made = shutil.ignore_patterns("node_modules", "dist", "out", "*.vsix")
-    shutil.copytree(REPOSITORY / "editors" / "vscode", source, ignore=made)
+def follow(one: VSCode, name: str) -> None:
+    """Does what the README says, in a copy of the repository as git has it."""
+    one.extensions = one.folder / "extensions"
+    editors = one.folder / "codesage" / "editors"
+    made = shutil.ignore_patterns("node_modules", "dist", "out", "server", "*.vsix")
+    shutil.copytree(REPOSITORY / "editors" / "vscode", editors / "vscode", ignore=made)
+    shutil.copy(REPOSITORY / "editors" / "codesage.schema.json", editors)
     # `code` is code-server's own command here.
     places = f"--user-data-dir '{one.data}' --extensions-dir '{one.extensions}'"
-    code = tmp_path / "bin" / "code"
-    code.write_text(f"#!/bin/sh\nexec '{installed.command[0]}' '{installed.command[1]}' {places} \"$@\"\n")
+    code = one.folder / "bin" / "code"
+    program, script = one.installed.command
+    code.write_text(f"#!/bin/sh\nexec '{program}' '{script}' {places} \"$@\"\n")
     code.chmod(0o755)
     # Where this machine gets its packages from is no part of the recipe.
     network = re.compile(r"npm_config_.*|.*_proxy|NODE_EXTRA_CA_CERTS", re.IGNORECASE)
     settings = {"NPM_CONFIG_USERCONFIG": os.path.expanduser("~/.npmrc")}
     settings |= {name: value for name, value in os.environ.items() if network.fullmatch(name)}
-    script = "set -e\n" + recipe("editors/vscode/README.md", "extension")
-    done = subprocess.run(
-        ["sh", "-c", script], env=one.environment | settings, capture_output=True, text=True, check=False, timeout=600
+    said = subprocess.run(
+        ["sh", "-c", "set -e\n" + recipe("editors/vscode/README.md", name)],
+        env=one.environment | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
-    if not (source / "node_modules").is_dir():
-        pytest.skip(f"npm cannot get what builds the extension: {done.stderr[-300:]}")
-    assert done.returncode == 0, done.stdout + done.stderr
+    if not (editors / "vscode" / "node_modules").is_dir():
+        pytest.skip(f"npm cannot get what builds the extension: {said.stderr[-300:]}")
+    assert said.returncode == 0, said.stdout + said.stderr
 
+
+@pytest.fixture
+def newcomer(installed: Installed, server: Path, models: Path, tmp_path: Path) -> Iterator[VSCode]:
+    if installed.missing:
+        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
+    one = VSCode(installed, tmp_path, server, models / "fill.gguf")
+    yield one
+    one.close()
+
+
+def suggestion_is_taken(one: VSCode) -> None:
     one.write("a.py", "x = 1\n")
     one.configure()
-    try:
-        one.open("a.py")
-        one.until_ready()
-        one.type_at_end("y = ")
-        one.see_ghost(VALUE)
-        one.press("Tab")
-        one.has_lines("x = 1", f"y = {VALUE}")
-    finally:
-        one.close()
+    one.open("a.py")
+    one.until_ready()
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
+    one.press("Tab")
+    one.has_lines("x = 1", f"y = {VALUE}")
+
+
+@pytest.mark.feature("the recipe of its README")
+def test_the_recipe_is_all_it_takes(newcomer: VSCode) -> None:
+    follow(newcomer, "extension")
+    suggestion_is_taken(newcomer)
+
+
+@pytest.mark.feature("a package with the program in it")
+def test_a_package_with_the_program_needs_no_other(newcomer: VSCode) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("it says how for x86-64")
+    follow(newcomer, "package")
+    for place in ("bin", ".cargo/bin"):
+        (newcomer.folder / place / "codesage").unlink()
+    suggestion_is_taken(newcomer)
 
 
 #: As the pictures of the other editors.
