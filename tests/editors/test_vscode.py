@@ -313,6 +313,29 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.until_ready()
 
 
+@pytest.mark.feature("another model without a restart")
+def test_another_model_answers_in_the_same_session(start: Start, models: Path) -> None:
+    one = start("a.py", "x = 1\n", "prose", fresh=True)
+    (pid,) = one.server_pids()
+    (one.folder / "models").mkdir()
+    shutil.copy(models / "fill.gguf", one.folder / "models" / "mine.gguf")
+    swap(one, "Suggestions", "mine")
+    one.see_in("status", "fill is ready")
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
+    one.press("Tab")
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.server_pids() == [pid]
+
+
+def swap(one: VSCode, role: str, model: str) -> None:
+    one.command("Another Model for Now")
+    one.see_in("prompt", "Another model for")
+    for choice in (role, model):
+        one.see_in("quick", choice)
+        one.click(".quick-input-list .monaco-list-row", choice)
+
+
 # Actions.
 
 
