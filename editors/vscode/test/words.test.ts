@@ -131,7 +131,11 @@ test("the status bar", () => {
     [{ server: "running", off: false, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
     [{ server: "running", off: true, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
     [{ server: "running", off: true, status: status("Error", false) }, "$(warning) CodeSage", "error"],
-    [{ server: "running", off: false, status: status("Inactive", false) }, "$(circle-large-outline) CodeSage", "none"],
+    [
+      { server: "running", off: false, status: status("Inactive", false) },
+      "$(circle-large-outline) CodeSage",
+      "none",
+    ],
   ];
   for (const [now, text, severity] of cases) {
     assert.deepEqual([shown(now).text, shown(now).severity], [text, severity], JSON.stringify(now));
