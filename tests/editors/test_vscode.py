@@ -568,8 +568,7 @@ def test_what_is_set_in_the_editor_is_taken_and_what_is_not_set_is_not(start: St
     one.type_at_end("y = ")
     see_reason(one, "off.disabled")
     assert not one.ghost()
-    one.settings["codesage.completion.enabled"] = True
-    one.configure()
+    one.set("codesage.completion.enabled", True)
 
     def is_asked() -> bool:
         if not one.ghost():
