@@ -164,6 +164,7 @@ SEEN_ELSEWHERE = {
     "codesage.showContext",
     "codesage.snooze",
     "codesage.stats",
+    "codesage.swapModel",
     "codesage.toggle",
     "codesage.undo",
     "codesage.why",
