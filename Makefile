@@ -43,7 +43,7 @@ test: $(if $(CI),setup-editors,setup) ## Formatting, lints, documentation, every
 test-editors: setup ## Every editor: newer and older ones too, unpacked beside the system's
 	$(CARGO) build $(PROFILE) --locked
 	-tests/editors/get-editor.sh all
-	-tests/editors/get-vscode.sh
+	-tests/editors/get-vscode.sh all
 	tests/editors/run
 
 bench: build ## Measure this machine

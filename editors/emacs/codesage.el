@@ -1558,8 +1558,36 @@ With a prefix argument LANGUAGE, those of this buffer's language only."
                         (lambda (_reply) (codesage--say "no suggestions for %d minutes" minutes))))
 
 ;;;###autoload
+(defun codesage-model (name &optional edit)
+  "Have the model NAME answer in this session, without a restart.
+It is for suggestions, and for edits where they have no model of their own;
+with a prefix argument EDIT it is for edits and explanations.  NAME is what
+`codesage models find' calls it, \"builtin\", or a file; where it is empty
+that of the settings is back."
+  (interactive
+   (list (completing-read (if current-prefix-arg
+                              "Model for edits (empty: that of the settings): "
+                            "Model for suggestions (empty: that of the settings): ")
+                          (codesage--models current-prefix-arg))
+         current-prefix-arg))
+  (let ((name (if (string-match-p "[/\\\\]" name) (expand-file-name name) name)))
+    (codesage--ask-server "swapModel" (list :role (if edit "edit" "fill") :id name)
+                          (lambda (reply)
+                            ;; One that cannot be loaded is told of by the server, as a message of its own.
+                            (unless (equal (plist-get reply :state) "failed")
+                              (codesage--say "%s" (plist-get reply :message)))))))
+
+(defun codesage--models (edit)
+  "Names of models on this disk; with EDIT also of those that suggest nothing."
+  (cons "builtin"
+        (cl-loop for file across (plist-get (codesage--printed "models" "find" "--json") :files)
+                 unless (plist-get file :error)
+                 when (or edit (eq (plist-get file :fills) t))
+                 collect (plist-get file :name))))
+
+;;;###autoload
 (defun codesage-reload ()
-  "Have the server read its settings anew."
+  "Have the server read its settings anew, and model files that were replaced."
   (interactive)
   (codesage--ask-server "reload" nil
                         (lambda (reply)
@@ -1851,7 +1879,7 @@ Lsp-mode starts it again then, and does not ask."
                      ("a" . codesage-apply) ("x" . codesage-discard) ("u" . codesage-undo)
                      ("k" . codesage-cancel)
                      ("n" . codesage-next) ("w" . codesage-why) ("p" . codesage-context) ("s" . codesage-stats) ("o" . codesage-toggle)
-                     ("z" . codesage-snooze) ("l" . codesage-reload) ("R" . codesage-restart)
+                     ("z" . codesage-snooze) ("M" . codesage-model) ("l" . codesage-reload) ("R" . codesage-restart)
                      ("?" . codesage-doctor) ("m" . codesage-menu)))
       (define-key map key command))
     map)
@@ -1884,6 +1912,7 @@ Lsp-mode starts it again then, and does not ask."
     ("z" "snooze" codesage-snooze)]
    ["Server"
     ("s" "figures" codesage-stats)
+    ("M" "another model" codesage-model)
     ("l" "read settings" codesage-reload)
     ("R" "start anew" codesage-restart)
     ("?" "doctor" codesage-doctor)]])
@@ -1950,7 +1979,8 @@ They are asked of the server at CONNECTION, else of the program itself."
   (let ((report (if connection
                     (codesage--wait connection "workspace/executeCommand"
                                     (list :command "codesage.doctor" :arguments (vector codesage--nothing)))
-                  (codesage--report-of-program))))
+                  ;; It loads the model and measures it, which takes some seconds.
+                  (codesage--printed "doctor" "--json"))))
     (if (not (plist-get report :findings))
         (list (list 'note "the program's own doctor says nothing; `make install' builds a newer one"))
       (mapcar (lambda (finding)
@@ -1963,14 +1993,13 @@ They are asked of the server at CONNECTION, else of the program itself."
                           (and fix (list fix)))))
               (append (plist-get report :findings) nil)))))
 
-(defun codesage--report-of-program ()
-  "What `codesage doctor --json' prints, or nil.
-It loads the model and measures it, which takes some seconds."
+(defun codesage--printed (&rest arguments)
+  "The object that the program prints when it is given ARGUMENTS, or nil."
   (let ((path (executable-find (codesage--program))))
     (when path
       (with-temp-buffer
-        ;; Its exit code says whether there is a problem.
-        (call-process path nil '(t nil) nil "doctor" "--json")
+        ;; NB: the exit code says whether there is a problem, and not whether something is printed.
+        (apply #'call-process path nil '(t nil) nil arguments)
         (goto-char (point-min))
         (ignore-errors
           (json-parse-buffer :object-type 'plist :null-object nil :false-object :json-false))))))

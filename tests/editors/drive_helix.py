@@ -70,6 +70,11 @@ language-servers = ["codesage"]
         self.ready_before = self._times_ready()
         self.command("lsp-restart")
 
+    def swap(self, name: str) -> None:
+        """Has another model answer, which says so when it is ready."""
+        self.ready_before = self._times_ready()
+        self.run("swapModel", id=name)
+
     def lines(self) -> list[str]:
         """The text of the file after it was written; so what has words to read is looked at first."""
         self.command("write!")

@@ -107,6 +107,9 @@ imap <C-e> <Plug>(codesage-dismiss)
 
     def show_status(self) -> None:
         self.eval("execute('set laststatus=2 statusline=[%{codesage#status()}]')")
+        # Nothing else may happen that would have it drawn.
+        assert self.channel
+        self.channel.sendall(b'["redraw", ""]\n')
 
     def log(self) -> str:
         return str(self.eval("execute('messages')"))

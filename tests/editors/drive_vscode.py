@@ -41,13 +41,18 @@ SETTINGS = {
     "editor.minimap.enabled": False,
     "extensions.ignoreRecommendations": True,
     "git.enabled": False,
+    # The settings are an editor as others are, and not a window over them.
+    "workbench.editor.useModal": "off",
     "workbench.enableExperiments": False,
     "workbench.reduceMotion": "on",
 }
 #: What VS Code has no key for.
 LINE = "Control+Alt+KeyL"
-CLOSE_ALL = "Control+Alt+KeyW"
+CLOSE_ALL, CLOSE = "Control+Alt+KeyW", "Control+Alt+KeyE"
+SETTINGS_FILE = "Control+Alt+KeyS"
 KEYS = [
+    {"key": "ctrl+alt+s", "command": "workbench.action.openSettingsJson"},
+    {"key": "ctrl+alt+e", "command": "workbench.action.closeActiveEditor"},
     {"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"},
     {
         "key": "ctrl+alt+w",
@@ -303,6 +308,23 @@ class VSCode(editor.Editor):
         chosen = f"CodeSage: {command}"
         self.until(lambda: self.look()["quick"][:1] and self.look()["quick"][0].startswith(chosen), f"no {chosen}")
         self.press("Enter")
+
+    def set(self, key: str, value: object) -> None:
+        """Sets it where a person does: served to a browser, the workbench sees no change of the file from outside."""
+        self.press(SETTINGS_FILE)
+        self.until(lambda: self.is_open('{"workbench.'), "no settings")
+        self.press("Control+Home", "ArrowRight")
+        self.type(f'"{key}": {json.dumps(value)},')
+        self.press("Control+KeyS")
+        file = self.data / "User" / "settings.json"
+        self.until(lambda: json.loads(file.read_text()).get(key) == value, f"not set: {key}")
+        self.press(CLOSE)
+        self.until(lambda: not self.is_open('{"'), "the settings stay")
+
+    def is_open(self, beginning: str) -> bool:
+        """Whether a text that begins so has the focus."""
+        seen = self.look()
+        return bool(seen["focused"]) and "".join(seen["lines"][:1]).startswith(beginning)
 
     def click(self, selector: str, text: str = "") -> None:
         self.until(lambda: self.ask("click", selector, text), f"no {selector} with {text!r}")

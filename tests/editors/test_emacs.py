@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -309,6 +311,22 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.command("codesage-restart")
     wait_until(lambda: one.server_pids() and one.server_pids() != [old], lambda: f"none:\n{one.terminal}\n{one.log()}")
     one.until_ready()
+
+
+@pytest.mark.feature("another model without a restart")
+def test_another_model_answers_in_the_same_session(start: Start, models: Path) -> None:
+    one = start("a.py", "x = 1\n", "prose")
+    (pid,) = one.server_pids()
+    (one.folder / "models").mkdir()
+    shutil.copy(models / "fill.gguf", one.folder / "models" / "mine.gguf")
+    # Of the names that there are, by the beginning of one.
+    one.command("codesage-model mi\t")
+    one.hear("fill is ready")
+    one.type(f"{END}y = ")
+    one.see(f"y = {VALUE}")
+    one.type(ACCEPT)
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.server_pids() == [pid]
 
 
 @pytest.mark.feature("the server ends with the editor")

@@ -69,6 +69,22 @@ def test_the_recipe_is_all_it_takes(newcomer: Emacs) -> None:
     newcomer.see("in your own words")
 
 
+def test_the_recipe_of_use_package_is_all_it_takes(newcomer: Emacs, installed: Installed) -> None:
+    only_own(installed)
+    if not installed.at_least(29):
+        pytest.skip("use-package is in Emacs since 29")
+    newcomer.configure(recipe("use-package"))
+    newcomer.write("a.py", "x = 1\n")
+    newcomer.open("a.py")
+    newcomer.until_ready()
+    newcomer.type(f"{END}y = ")
+    newcomer.see(f"y = {VALUE}")
+    newcomer.type(driver.ACCEPT)
+    newcomer.has_lines("x = 1", f"y = {VALUE}")
+    newcomer.type("\x03am")
+    newcomer.see("in your own words")
+
+
 def only_own(installed: Installed) -> None:
     if "," in installed.name:
         pytest.skip("the same for each client")

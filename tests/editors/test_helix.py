@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -215,6 +216,20 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.type("oy = ")
     take_item(one, VALUE)
     one.has_lines("x = 1", f"y = {VALUE}")
+
+
+@pytest.mark.feature("another model without a restart")
+def test_another_model_answers_in_the_same_session(start: Start, models: Path) -> None:
+    one = start("a.py", "x = 1\n", model="prose")
+    (pid,) = one.server_pids()
+    (one.folder / "models").mkdir()
+    shutil.copy(models / "fill.gguf", one.folder / "models" / "mine.gguf")
+    one.swap("mine")
+    one.until_ready()
+    one.type("oy = ")
+    take_item(one, VALUE)
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.server_pids() == [pid]
 
 
 @pytest.mark.feature("restart after the server died")

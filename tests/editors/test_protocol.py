@@ -114,6 +114,8 @@ def test_suggestions(session: Session, profile: str) -> None:
             await client.run("codesage.why", {"limit": 3})
             report = await client.run("codesage.doctor")
             assert any(finding["id"] == "session" for finding in report.findings), report
+            # That of the settings, which answers already.
+            assert (await client.run("codesage.swapModel", {"role": "edit"})).state == "ready"
             await client.run("codesage.didAccept", "nothing of this name")
             await client.ask("codesage/stats", {})
             client.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(uri)))
@@ -162,6 +164,7 @@ SEEN_ELSEWHERE = {
     "codesage.showContext",
     "codesage.snooze",
     "codesage.stats",
+    "codesage.swapModel",
     "codesage.toggle",
     "codesage.undo",
     "codesage.why",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -51,6 +52,22 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.command("AI restart")
     wait_until(lambda: one.server_pids() and one.server_pids() != [old], lambda: f"none:\n{one.terminal}\n{one.log()}")
     one.until_ready()
+
+
+@pytest.mark.feature("another model without a restart")
+def test_another_model_answers_in_the_same_session(start: Start, models: Path) -> None:
+    one = start("a.py", "x = 1\n", "prose")
+    (pid,) = one.server_pids()
+    (one.folder / "models").mkdir()
+    shutil.copy(models / "fill.gguf", one.folder / "models" / "mine.gguf")
+    one.type(f"{ESCAPE}:AI model mi\t")
+    one.see(":AI model mine")
+    one.type(ENTER)
+    one.hear("fill is ready")
+    one.type(f"{ESCAPE}Goy = ")
+    one.take_suggestion(f"y = {VALUE}")
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.server_pids() == [pid]
 
 
 @pytest.mark.feature("the server ends with the editor")

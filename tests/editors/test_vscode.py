@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -120,9 +121,13 @@ def suggested(start: Start) -> VSCode:
 
 
 def see_reason(one: VSCode, code: str) -> None:
-    """Asks why nothing is shown, until the question that was typed last has come and gone."""
+    """Asks for a suggestion, and then why there is none, until that was answered.
+
+    By hand: VS Code asks a moment after the last key, and no more when the palette has the focus by then.
+    """
 
     def is_told() -> bool:
+        one.press("Alt+Backslash")
         one.command("Why Is Nothing Shown?")
         return any(code in answer for answer in one.ask("frames"))  # type: ignore[attr-defined]
 
@@ -306,6 +311,29 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.command("Restart the Server")
     one.until(lambda: one.server_pids() and old not in one.server_pids(), "no new server")
     one.until_ready()
+
+
+@pytest.mark.feature("another model without a restart")
+def test_another_model_answers_in_the_same_session(start: Start, models: Path) -> None:
+    one = start("a.py", "x = 1\n", "prose", fresh=True)
+    (pid,) = one.server_pids()
+    (one.folder / "models").mkdir()
+    shutil.copy(models / "fill.gguf", one.folder / "models" / "mine.gguf")
+    swap(one, "Suggestions", "mine")
+    one.see_in("status", "fill is ready")
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
+    one.press("Tab")
+    one.has_lines("x = 1", f"y = {VALUE}")
+    assert one.server_pids() == [pid]
+
+
+def swap(one: VSCode, role: str, model: str) -> None:
+    one.command("Another Model for Now")
+    one.see_in("prompt", "Another model for")
+    for choice in (role, model):
+        one.see_in("quick", choice)
+        one.click(".quick-input-list .monaco-list-row", choice)
 
 
 # Actions.
@@ -540,15 +568,15 @@ def test_what_is_set_in_the_editor_is_taken_and_what_is_not_set_is_not(start: St
     one.type_at_end("y = ")
     see_reason(one, "off.disabled")
     assert not one.ghost()
-    one.settings["codesage.completion.enabled"] = True
-    one.configure()
+    one.set("codesage.completion.enabled", True)
 
     def is_asked() -> bool:
         if not one.ghost():
             one.press("Alt+Backslash")
         return VALUE in one.ghost()
 
-    one.until(is_asked, "the setting is not taken", every=2.0)
+    # To ask again ends what was asked before.
+    one.until(is_asked, "the setting is not taken", every=10.0)
 
 
 @pytest.mark.feature("a folder that is not trusted")
@@ -568,43 +596,70 @@ def test_the_front_page_has_the_same_recipe() -> None:
     assert recipe("editors/vscode/README.md", "extension") in (REPOSITORY / "README.md").read_text()
 
 
-@pytest.mark.feature("the recipe of its README")
-def test_the_recipe_is_all_it_takes(installed: Installed, server: Path, models: Path, tmp_path: Path) -> None:
-    if installed.missing:
-        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
-    one = VSCode(installed, tmp_path, server, models / "fill.gguf")
-    one.extensions = tmp_path / "extensions"
-    source = tmp_path / "codesage" / "editors" / "vscode"
-    made = shutil.ignore_patterns("node_modules", "dist", "out", "*.vsix")
-    shutil.copytree(REPOSITORY / "editors" / "vscode", source, ignore=made)
+def follow(one: VSCode, name: str) -> None:
+    """Does what the README says, in a copy of the repository as git has it."""
+    one.extensions = one.folder / "extensions"
+    editors = one.folder / "codesage" / "editors"
+    made = shutil.ignore_patterns("node_modules", "dist", "out", "server", "*.vsix")
+    shutil.copytree(REPOSITORY / "editors" / "vscode", editors / "vscode", ignore=made)
+    shutil.copy(REPOSITORY / "editors" / "codesage.schema.json", editors)
     # `code` is code-server's own command here.
     places = f"--user-data-dir '{one.data}' --extensions-dir '{one.extensions}'"
-    code = tmp_path / "bin" / "code"
-    code.write_text(f"#!/bin/sh\nexec '{installed.command[0]}' '{installed.command[1]}' {places} \"$@\"\n")
+    code = one.folder / "bin" / "code"
+    program, script = one.installed.command
+    code.write_text(f"#!/bin/sh\nexec '{program}' '{script}' {places} \"$@\"\n")
     code.chmod(0o755)
     # Where this machine gets its packages from is no part of the recipe.
     network = re.compile(r"npm_config_.*|.*_proxy|NODE_EXTRA_CA_CERTS", re.IGNORECASE)
     settings = {"NPM_CONFIG_USERCONFIG": os.path.expanduser("~/.npmrc")}
     settings |= {name: value for name, value in os.environ.items() if network.fullmatch(name)}
-    script = "set -e\n" + recipe("editors/vscode/README.md", "extension")
-    done = subprocess.run(
-        ["sh", "-c", script], env=one.environment | settings, capture_output=True, text=True, check=False, timeout=600
+    said = subprocess.run(
+        ["sh", "-c", "set -e\n" + recipe("editors/vscode/README.md", name)],
+        env=one.environment | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
-    if not (source / "node_modules").is_dir():
-        pytest.skip(f"npm cannot get what builds the extension: {done.stderr[-300:]}")
-    assert done.returncode == 0, done.stdout + done.stderr
+    if not (editors / "vscode" / "node_modules").is_dir():
+        pytest.skip(f"npm cannot get what builds the extension: {said.stderr[-300:]}")
+    assert said.returncode == 0, said.stdout + said.stderr
 
+
+@pytest.fixture
+def newcomer(installed: Installed, server: Path, models: Path, tmp_path: Path) -> Iterator[VSCode]:
+    if installed.missing:
+        pytest.skip(f"tier {installed.tier}, {installed.name}: {installed.missing}")
+    one = VSCode(installed, tmp_path, server, models / "fill.gguf")
+    yield one
+    one.close()
+
+
+def suggestion_is_taken(one: VSCode) -> None:
     one.write("a.py", "x = 1\n")
     one.configure()
-    try:
-        one.open("a.py")
-        one.until_ready()
-        one.type_at_end("y = ")
-        one.see_ghost(VALUE)
-        one.press("Tab")
-        one.has_lines("x = 1", f"y = {VALUE}")
-    finally:
-        one.close()
+    one.open("a.py")
+    one.until_ready()
+    one.type_at_end("y = ")
+    one.see_ghost(VALUE)
+    one.press("Tab")
+    one.has_lines("x = 1", f"y = {VALUE}")
+
+
+@pytest.mark.feature("the recipe of its README")
+def test_the_recipe_is_all_it_takes(newcomer: VSCode) -> None:
+    follow(newcomer, "extension")
+    suggestion_is_taken(newcomer)
+
+
+@pytest.mark.feature("a package with the program in it")
+def test_a_package_with_the_program_needs_no_other(newcomer: VSCode) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("it says how for x86-64")
+    follow(newcomer, "package")
+    for place in ("bin", ".cargo/bin"):
+        (newcomer.folder / place / "codesage").unlink()
+    suggestion_is_taken(newcomer)
 
 
 #: As the pictures of the other editors.

@@ -136,6 +136,16 @@ class Stats:
     edit: dict[str, Any]
     engine: dict[str, Any]
     memory: dict[str, Any]
+    #: Where it is another one.
+    edit_model: dict[str, Any] | None = None
+
+
+@attrs.define
+class Swapped:
+    """What came of a model that was asked for."""
+
+    state: Literal["ready", "failed"]
+    message: str
 
 
 #: What the server notifies of by itself, beyond the standard.
@@ -151,6 +161,7 @@ COMMANDS: dict[str, Any] = {
     "codesage.showContext": Context,
     "codesage.snooze": Until,
     "codesage.stats": Stats,
+    "codesage.swapModel": Swapped,
     "codesage.toggle": Enabled,
     "codesage.why": Records,
 }

@@ -11,6 +11,7 @@ import { stats, why } from "./report";
 import { associate, refresh } from "./schema";
 import { SECTION } from "./settings";
 import { StatusItem } from "./status";
+import { FILES, swap } from "./swap";
 
 /** Where nobody answers. */
 const NOTHING =
@@ -80,7 +81,9 @@ export function activate(context: vscode.ExtensionContext): void {
       answers.show("Doctor", report ?? (path === undefined ? NOTHING : await doctor(path)));
     },
     menu: () => showMenu(status.line, server.running, status.isOff),
-    chooseModel: () => choose("model.path", "Choose a model", { "GGUF models": ["gguf"] }),
+    chooseModel: () => choose("model.path", "Choose a model", FILES),
+    swapModel: () => swap(server),
+    reload: () => reload(server),
     chooseProgram: () => choose("server.path", "Choose the program `codesage`"),
     completeKeys: () => associate(context),
     restart: () => server.restart(),
@@ -99,8 +102,7 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.restart()),
     vscode.workspace.onDidChangeConfiguration((change) => {
-      // The server reads these once, at its start.
-      if (["server.path", "model"].some((name) => change.affectsConfiguration(`${SECTION}.${name}`))) {
+      if (change.affectsConfiguration(`${SECTION}.server.path`)) {
         void server.restart();
       } else if (change.affectsConfiguration(SECTION)) {
         server.configure();
@@ -141,6 +143,12 @@ async function toggleLanguage(server: Client): Promise<void> {
     const answer = (await server.execute(`${SECTION}.toggle`, { language })) as
       { enabled?: unknown } | undefined;
     say(`Suggestions in ${language} are ${answer?.enabled === true ? "on" : "off"}.`);
+  }
+}
+
+async function reload(server: Client): Promise<void> {
+  if ((await server.execute(`${SECTION}.reload`, {})) !== undefined) {
+    say("Settings and models are read anew.");
   }
 }
 

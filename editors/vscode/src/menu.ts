@@ -32,6 +32,7 @@ export async function showMenu(state: string, running: boolean, off: boolean): P
     { label: "$(output) Log", command: "showLog" },
     separator("set up"),
     { label: "$(file-binary) Choose a model file…", command: "chooseModel" },
+    ...(running ? [{ label: "$(arrow-swap) Another model for now…", command: "swapModel" }] : []),
     { label: "$(gear) Settings", command: "settings" },
     { label: "$(debug-restart) Restart the server", command: "restart" },
     { label: "$(mortar-board) Get started", command: "walkthrough" },

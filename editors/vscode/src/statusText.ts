@@ -41,7 +41,11 @@ export function shown(now: Situation): Shown {
 
 function running(now: Situation): Shown {
   const { status } = now;
-  if (status?.kind === "Error" || status?.kind === "Warning" || status?.kind === "Inactive") {
+  // It is loaded when it is needed.
+  if (status?.kind === "Inactive") {
+    return { text: `$(circle-large-outline) ${NAME}`, tooltip: status.message, severity: "none" };
+  }
+  if (status?.kind === "Error" || status?.kind === "Warning") {
     const severity = status.kind === "Error" ? "error" : "warning";
     return { text: `$(warning) ${NAME}`, tooltip: status.message, severity };
   }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Deaths } from "../src/deaths";
 import { doctor, markdown } from "../src/doctor";
 import { choices, remember } from "../src/history";
+import { models, ready } from "../src/models";
 import { escaped, page } from "../src/page";
 import { counter, isReply, questions } from "../src/protocol";
 import { stats, why } from "../src/report";
@@ -87,6 +88,29 @@ test("figures as tables", () => {
   assert.match(stats(undefined), /Figures/);
 });
 
+test("models on the disk", () => {
+  const mine = { name: "mine", path: "/m/mine.gguf", place: "~/models", bytes: 1_500_001, fills: true };
+  const files = [
+    { ...mine, quantization: "Q8_0" },
+    { ...mine, name: "chat", bytes: 4.7e9, place: "Ollama", fills: false },
+    { name: "nowhere" },
+    { ...mine, error: "it is cut off" },
+    { ...mine, name: 7 },
+    null,
+  ];
+  assert.deepEqual(models(JSON.stringify({ files })), [
+    { name: "mine", about: "Q8_0 · 2 MB · ~/models", path: "/m/mine.gguf", fills: true },
+    { name: "chat", about: "4.7 GB · Ollama", path: "/m/mine.gguf", fills: false },
+  ]);
+  for (const odd of ["", "{", "[]", '{"files": 1}']) {
+    assert.deepEqual(models(odd), []);
+  }
+  assert.equal(ready({ state: "ready", message: "m is ready" }), "m is ready");
+  for (const other of [{ state: "failed", message: "m" }, { message: "m" }, null]) {
+    assert.equal(ready(other), undefined);
+  }
+});
+
 test("the page of answers runs one script", () => {
   const text = page("n0nce");
   assert.equal(text.match(/<script/g)?.length, 1);
@@ -107,7 +131,11 @@ test("the status bar", () => {
     [{ server: "running", off: false, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
     [{ server: "running", off: true, status: status("Normal", true) }, "$(loading~spin) CodeSage", "none"],
     [{ server: "running", off: true, status: status("Error", false) }, "$(warning) CodeSage", "error"],
-    [{ server: "running", off: false, status: status("Inactive", false) }, "$(warning) CodeSage", "warning"],
+    [
+      { server: "running", off: false, status: status("Inactive", false) },
+      "$(circle-large-outline) CodeSage",
+      "none",
+    ],
   ];
   for (const [now, text, severity] of cases) {
     assert.deepEqual([shown(now).text, shown(now).severity], [text, severity], JSON.stringify(now));

@@ -2,8 +2,9 @@
 
 local action = require('codesage.action')
 local client = require('codesage.client')
-local doctor = require('codesage.doctor')
 local message = require('codesage.message')
+local model = require('codesage.model')
+local program = require('codesage.program')
 local window = require('codesage.window')
 
 local api = vim.api
@@ -16,7 +17,7 @@ local M = {}
 
 ---@class codesage.Subcommand
 ---@field run fun(call: codesage.Call)
----@field complete? fun(): string[]
+---@field complete? fun(lead: string, line: string): string[]
 
 --- An action that may be told something more.
 ---@param name string
@@ -136,12 +137,12 @@ local function show_doctor()
     end)
   end
   message.echo('codesage doctor looks around …')
-  local runs = doctor.of_shell(function(text)
+  local job = program.run({ 'doctor' }, function(text)
     message.echo('')
     window.show('doctor', text, 'text')
   end)
-  if not runs then
-    message.notify(('there is no program `%s`'):format(doctor.program()[1]), vim.log.levels.ERROR)
+  if job <= 0 then
+    message.notify(('there is no program `%s`'):format(program.command()[1]), vim.log.levels.ERROR)
   end
 end
 
@@ -233,6 +234,12 @@ M.subcommands = {
       end)
     end,
   },
+  model = {
+    run = function(call)
+      model.swap(call.words)
+    end,
+    complete = model.complete,
+  },
   restart = {
     run = function()
       client.restart()
@@ -275,7 +282,7 @@ function M.complete(lead, line)
   local candidates
   if name then
     local subcommand = M.subcommands[name]
-    candidates = subcommand and subcommand.complete and subcommand.complete() or {}
+    candidates = subcommand and subcommand.complete and subcommand.complete(lead, line) or {}
   else
     candidates = vim.tbl_keys(M.subcommands)
     table.sort(candidates)

@@ -3,6 +3,7 @@
 local client = require('codesage.client')
 local doctor = require('codesage.doctor')
 local options = require('codesage.options')
+local program = require('codesage.program')
 
 local M = {}
 
@@ -28,7 +29,7 @@ end
 
 local function check_program()
   start('The server')
-  local cmd = doctor.program()
+  local cmd = program.command()
   if vim.fn.executable(cmd[1]) == 0 then
     return err(('there is no program `%s` on the PATH'):format(cmd[1]), {
       'build it with `make install`, which puts it into ~/.cargo/bin',

@@ -40,6 +40,10 @@ function! codesage#client#execute(command, argument, receive) abort
   return codesage#client#request('workspace/executeCommand', l:params, a:receive)
 endfunction
 
+function! codesage#client#program() abort
+  return get(g:, 'codesage_cmd', ['codesage'])[0]
+endfunction
+
 " Whether there is a vim-lsp: without one nothing starts the server.
 function! codesage#client#can_run() abort
   return exists('g:lsp_loaded')

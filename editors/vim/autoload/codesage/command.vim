@@ -4,7 +4,7 @@
 let s:actions = {'refactor': 'refactor', 'explain': 'explain', 'test': 'unitTest', 'document': 'document'}
 let s:previews = {'apply': 'applyPreview', 'discard': 'discardPreview', 'undo': 'undo'}
 let s:others = ['review', 'fix', 'edit', 'custom', 'cancel', 'stats', 'why', 'context', 'doctor', 'toggle', 'snooze',
-      \ 'reload', 'restart']
+      \ 'model', 'reload', 'restart']
 
 function! codesage#command#complete(lead, line, _) abort
   let l:name = matchstr(a:line, '\<AI!\?\s\+\zs\S\+\ze\s')
@@ -13,6 +13,8 @@ function! codesage#command#complete(lead, line, _) abort
     let l:words = map(glob('.codesage/actions/*.md', 0, 1), {_, path -> fnamemodify(path, ':t:r')})
   elseif l:name ==# 'toggle'
     let l:words = [&filetype]
+  elseif l:name ==# 'model'
+    let l:words = codesage#model#complete(a:lead, a:line)
   elseif !empty(l:name)
     let l:words = []
   endif
@@ -135,7 +137,7 @@ function! s:doctor(...) abort
     return codesage#action#ask('doctor', {}, {result ->
           \ codesage#window#show('doctor', get(result, 'markdown', ''), 'markdown')})
   endif
-  let l:program = get(g:, 'codesage_cmd', ['codesage'])[0]
+  let l:program = codesage#client#program()
   if !executable(l:program)
     return codesage#message#warn('there is no program `' . l:program . '`; name it in g:codesage_cmd')
   endif
@@ -161,6 +163,10 @@ endfunction
 
 function! s:reload(...) abort
   call codesage#action#ask('reload', {}, {_ -> codesage#message#say('Settings are read anew.')})
+endfunction
+
+function! s:model(words, ...) abort
+  call codesage#model#swap(a:words)
 endfunction
 
 function! s:restart(...) abort
