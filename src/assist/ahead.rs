@@ -2,9 +2,9 @@
 //!
 //! Its prompt is the one that is held, with the suggestion typed: there is next to nothing to read. It is made only while
 //! nothing is asked for, of whatever document, and where no key came for as long as keys usually take: who types on does
-//! not look, and who takes none of what is made has to look for longer. It ends with the first key that says something
-//! else, and it is shown only when what it stands behind is accepted. It makes no more than that: the next is made when
-//! this one is shown.
+//! not look, and who takes none of what is made has to look for longer, and is made less and less of it. It ends with the
+//! first key that says something else, and it is shown only when what it stands behind is accepted. It makes no more than
+//! that: the next is made when this one is shown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,7 @@ impl Assistant {
             tokio::time::sleep(patience).await;
             let (planning, uri) = (assistant.upgrade()?, shown.uri.clone());
             let now = planning.store.snapshot(&uri)?;
-            if !Arc::ptr_eq(&now, &shown.document) {
+            if !Arc::ptr_eq(&now, &shown.document) || !lock(&planning.ledger).is_to_foresee() {
                 return None;
             }
             let theirs = rules.clone();

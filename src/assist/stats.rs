@@ -157,7 +157,14 @@ pub struct Ledger {
     open: VecDeque<String>,
     /// Texts made for when what is shown is accepted, since one of them was shown.
     foreseen_in_vain: u32,
+    /// Times that one could have been made and was not, since the last one was.
+    passed: u32,
 }
+
+/// So many may be made in vain before the first is passed over.
+const FORESEEN_FREELY: u32 = 2;
+/// The binary logarithm of how many are passed over, one after the other, at most.
+const MOST_PASSED: u32 = 5;
 
 impl Ledger {
     pub fn requested(&mut self) {
@@ -179,6 +186,16 @@ impl Ledger {
     pub fn foreseen(&mut self) {
         self.completion.speculation_hits += 1;
         self.foreseen_in_vain = 0;
+    }
+
+    /// Whether a text is to be made for that: of who takes none of them, each is made after twice as many were passed over,
+    /// so that who never does pays next to nothing, and who begins to has them back.
+    pub fn is_to_foresee(&mut self) -> bool {
+        let in_vain = self.foreseen_in_vain.saturating_sub(FORESEEN_FREELY);
+        let rests = if in_vain == 0 { 0 } else { 1 << (in_vain - 1).min(MOST_PASSED) };
+        let is_due = self.passed >= rests;
+        self.passed = if is_due { 0 } else { self.passed + 1 };
+        is_due
     }
 
     /// How many texts were made for that, one after the other, of which none was shown.
@@ -224,7 +241,10 @@ impl Ledger {
     }
 
     pub fn accepted(&mut self, id: &str) {
-        self.completion.accepted += u64::from(self.settle(id));
+        if self.settle(id) {
+            self.completion.accepted += 1;
+            self.foreseen_in_vain = 0;
+        }
     }
 
     pub fn rejected(&mut self, id: &str) {
@@ -336,6 +356,23 @@ mod tests {
         let stats = ledger.completion();
         assert_eq!(stats.requested, stats.shown + stats.empty + stats.cancelled + stats.superseded);
         assert_eq!(stats.dropped.values().sum::<u64>() + stats.shown, stats.requested);
+    }
+
+    #[test]
+    fn who_takes_nothing_is_made_less_ahead() {
+        let mut ledger = Ledger::default();
+        let made = |ledger: &mut Ledger, times: u32| -> Vec<u32> {
+            let mut is_made = || ledger.is_to_foresee().then(|| ledger.speculated()).is_some();
+            (1..=times).filter(|_| is_made()).collect()
+        };
+        assert_eq!(made(&mut ledger, 36), [1, 2, 3, 5, 8, 13, 22]);
+        // And no less than that.
+        assert_eq!(made(&mut ledger, 200), [3, 36, 69, 102, 135, 168]);
+        ledger.foreseen();
+        assert_eq!(made(&mut ledger, 5), [1, 2, 3, 5]);
+        ledger.answered(Reason::OkNew, record("7", Reason::OkNew));
+        ledger.accepted("7");
+        assert_eq!(made(&mut ledger, 2), [1, 2]);
     }
 
     #[test]
