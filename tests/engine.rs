@@ -346,17 +346,21 @@ async fn the_cache_never_overflows() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn healing_never_splits_or_repeats_what_is_typed() {
+/// Says two words, each of them a token, and ends.
+fn self_plan() -> TinyModel {
     let next = [("<|fim_middle|>", "self"), ("self", " plan"), (" plan", "<|endoftext|>")];
-    let model = TinyModel {
+    TinyModel {
         weights: Weights::Bigram {
             next: next.map(|(after, text)| (after.into(), text.into())).into(),
             otherwise: "<|endoftext|>".into(),
         },
         ..TinyModel::default().with_words(&["self", " plan"])
-    };
-    let running = start(&model).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healing_never_splits_or_repeats_what_is_typed() {
+    let running = start(&self_plan()).await;
     for typed in ["s", "se", "sel", "self"] {
         let (text, _, _) = complete(&running.engine, fill("", typed, "\n"), 8).await;
         assert_eq!(format!("{typed}{text}"), "self plan");
@@ -365,15 +369,7 @@ async fn healing_never_splits_or_repeats_what_is_typed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_chosen_again_of_a_word_is_not_evaluated_again() {
-    let next = [("<|fim_middle|>", "self"), ("self", " plan"), (" plan", "<|endoftext|>")];
-    let model = TinyModel {
-        weights: Weights::Bigram {
-            next: next.map(|(after, text)| (after.into(), text.into())).into(),
-            otherwise: "<|endoftext|>".into(),
-        },
-        ..TinyModel::default().with_words(&["self", " plan"])
-    };
-    let running = start(&model).await;
+    let running = start(&self_plan()).await;
     let mut calls = Vec::new();
     for typed in ["s", "se", "sel", "self", "selx", "s"] {
         let before = running.engine.stats().decode_calls;

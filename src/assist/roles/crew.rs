@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::room::make_room;
-use super::seat::{Seat, Started};
+use super::seat::{BEGINNING, Seat, Started};
 use super::{Maker, Orders, Roles, Weight, Wish, Word};
 use crate::engine::{ModelState, Role};
 use crate::threads::off_the_runtime;
@@ -371,8 +371,6 @@ impl Crew {
 fn wanted(orders: &Option<Orders>, role: Role) -> Option<&Wish> {
     orders.as_ref()?.wish(role)
 }
-
-const BEGINNING: ModelState = ModelState::Loading { fraction: 0.0 };
 
 async fn sleep_until(at: Option<Instant>) {
     match at {

@@ -58,7 +58,8 @@ pub struct Started {
     stamp: Stamp,
 }
 
-const BEGINNING: ModelState = ModelState::Loading { fraction: 0.0 };
+/// Of an engine that was only just asked for.
+pub(super) const BEGINNING: ModelState = ModelState::Loading { fraction: 0.0 };
 
 impl Seat {
     pub(super) fn new(
