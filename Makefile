@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 WIDE := codesage-$(VERSION)-avx512
 # Where there are such processors.
 WIDEST := $(if $(filter x86_64,$(shell uname -m)),avx512,build)
-.PHONY: help setup setup-editors build avx512 demo test test-editors bench install packaging deb rpm docker clean
+.PHONY: help setup setup-editors build avx512 demo test test-editors test-vulkan bench install packaging deb rpm docker clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-editors: setup ## Every editor: newer and older ones too, unpacked beside t
 	-tests/editors/get-editor.sh all
 	-tests/editors/get-vscode.sh all
 	tests/editors/run
+
+test-vulkan: setup ## A build with Vulkan, on the first device there is: Mesa's driver in software is one
+	$(CARGO) test $(PROFILE) --locked --features vulkan --test gpu -- --nocapture
 
 bench: build ## Measure this machine
 	@$(CARGO) run --release --locked --quiet -- bench engine
