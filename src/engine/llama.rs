@@ -18,6 +18,7 @@ mod counters;
 mod keep;
 mod load;
 mod measure;
+mod pauses;
 mod read;
 mod serve;
 mod task;
@@ -47,6 +48,7 @@ pub use about::about;
 pub use alive::{Alive, alive};
 use counters::Counters;
 pub use keep::Keep;
+use pauses::Pauses;
 pub use version::version;
 
 /// Which model to run.
@@ -183,6 +185,8 @@ struct Interrupt {
     waiting: AtomicBool,
     /// The running decode makes way for nothing; a cancel ends it all the same.
     firm: AtomicBool,
+    /// How long it takes at worst until `abort` is read.
+    pauses: Pauses,
 }
 
 impl Interrupt {

@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_void};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
@@ -27,7 +27,7 @@ use crate::engine::slot::Token;
 use crate::models::fit::KvType;
 use crate::models::memory;
 
-/// Tokens evaluated by one call.
+/// Tokens evaluated by one call, at most.
 pub const CHUNK: usize = memory::BATCH as usize;
 
 /// States kept of one sequence, where its memory cannot be cut off: some for each doubling of the way back.
@@ -87,7 +87,7 @@ pub struct Context<'model> {
     checkpoints: Vec<Checkpoints<Arc<Mark>>>,
     window: Option<usize>,
     // NB: after `context`, whose abort callback points into it: fields drop in this order.
-    _interrupt: Arc<Interrupt>,
+    interrupt: Arc<Interrupt>,
     _counted: Counted,
 }
 
@@ -99,10 +99,11 @@ const _: () = assert!(
 );
 
 /// llama.cpp asks this between the nodes of a graph.
-unsafe extern "C" fn should_abort(flag: *mut c_void) -> bool {
-    // SAFETY: `flag` is the `abort` field of the `Interrupt` that the context keeps alive; it is only ever read and
-    // written atomically.
-    unsafe { (*flag.cast::<AtomicBool>()).load(Ordering::Relaxed) }
+unsafe extern "C" fn should_abort(interrupt: *mut c_void) -> bool {
+    // SAFETY: it is the `Interrupt` that the context keeps alive, of which nothing is ever written but atomically.
+    let interrupt = unsafe { &*interrupt.cast::<Interrupt>() };
+    interrupt.pauses.look();
+    interrupt.abort.load(Ordering::Relaxed)
 }
 
 /// Turns llama.cpp's log off: while serving, every decode says by its result how it went, and every abort, which is
@@ -148,7 +149,7 @@ impl<'model> Context<'model> {
         // outlives the reference.
         let raw = unsafe { &mut *(&raw mut params).cast::<sys::llama_context_params>() };
         raw.abort_callback = Some(should_abort);
-        raw.abort_callback_data = (&raw const interrupt.abort).cast_mut().cast();
+        raw.abort_callback_data = Arc::as_ptr(&interrupt).cast_mut().cast();
         let context = model.new_context(backend, params).map_err(|error| {
             format!("llama.cpp could not make a context of {} tokens: {error}", shape.cells)
         })?;
@@ -168,7 +169,7 @@ impl<'model> Context<'model> {
             sequences: shape.sequences,
             checkpoints: checkpoints.collect(),
             window: shape.window.map(|window| window as usize),
-            _interrupt: interrupt,
+            interrupt,
             _counted: Counted::context(),
         })
     }
@@ -200,8 +201,12 @@ impl<'model> Context<'model> {
                 return Decoded::Failed(format!("batch: {error}"));
             }
         }
+        self.interrupt.pauses.begin();
         match self.context.decode(&mut self.batch) {
             Ok(()) => {
+                if rows == Rows::None {
+                    self.interrupt.pauses.end(tokens.len());
+                }
                 // NB: a GPU computes on by itself. Whoever measures, or stops after this decode, wants it to be over.
                 self.context.synchronize();
                 self.rows = wanted;

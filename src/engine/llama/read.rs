@@ -81,7 +81,8 @@ impl Server<'_> {
     pub fn prefill(&mut self, index: usize) -> Step {
         let task = &self.tasks[index];
         let (slot, held) = (task.slot, self.slots.get(task.slot).tokens().len());
-        let most = if self.owed { task.chunk.min(self.turn_tokens()) } else { task.chunk };
+        let whole = self.chunk();
+        let most = task.chunk.min(if self.owed { self.turn_tokens() } else { whole });
         let end = task.prompt.len().min(held + most);
         let chunk = task.prompt[held..end].to_vec();
         let last = end == task.prompt.len();
@@ -98,7 +99,7 @@ impl Server<'_> {
         counters.evaluate(evaluated);
         // A chunk that others waited for says nothing of the time there is; nor does the last one, which is short.
         if !self.owed && (evaluated < chunk.len() || !last) {
-            task.chunk = schedule::next_chunk(chunk.len(), evaluated, CHUNK);
+            task.chunk = schedule::next_chunk(chunk.len(), evaluated, whole);
         }
         if evaluated < chunk.len() {
             return if evaluated > 0 { Step::More } else { Step::Yielded };
@@ -115,6 +116,12 @@ impl Server<'_> {
         let row = self.slots.get(slot).row(held + evaluated);
         self.context.mark(slot, held + evaluated, row);
         Step::More
+    }
+
+    /// Tokens of a prompt that are read at once, at most: as many as a cancel may wait for.
+    fn chunk(&self) -> usize {
+        let pause = self.shared.interrupt.pauses.a_token().filter(|_| self.divides);
+        pause.map_or(CHUNK, |pause| schedule::chunk(pause, CHUNK))
     }
 
     /// Tokens that are read while a completion waits, at most.
