@@ -59,7 +59,7 @@ pub type Launch = Box<dyn Maker>;
 /// Serves one client until it leaves, whichever way it does. `layers` holds what is known before the client speaks
 /// (the user's file and the command line, if they were read); the workspace's and the editor's are added. The journal
 /// and what is written for the person to read are kept in the folder `state`, where there is one. Nothing but protocol
-/// is written to `output`. It ends when `terminated` completes, too. When this returns, no handler runs, the journal
+/// is written to `output`. It ends when `terminated` completes, too, with the number of a signal. When this returns, no handler runs, the journal
 /// is on the disk, what was written to be read is gone and the model is stopped; the caller may still have to end its
 /// process by force, because a blocked read of the real standard input cannot be taken back.
 pub async fn serve<R, W>(
@@ -68,7 +68,7 @@ pub async fn serve<R, W>(
     layers: Layers,
     launch: Launch,
     state: Option<PathBuf>,
-    terminated: impl Future<Output = ()>,
+    terminated: impl Future<Output = i32>,
 ) -> Ended
 where
     R: AsyncRead + Unpin + Send,
@@ -89,7 +89,7 @@ where
     let otherwise = async {
         tokio::select! {
             () = signals.parent_died() => Cause::ParentDied,
-            () = terminated => Cause::Terminated,
+            signal = terminated => Cause::Terminated(signal),
         }
     };
     let cause = transport::run(gate::Gate::new(service), said, input, output, otherwise).await;

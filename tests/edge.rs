@@ -372,6 +372,50 @@ async fn shutdown_and_exit_in_one_write_are_both_heard() {
     }
 }
 
+/// Helix kills a server as soon as it has the reply: by then, what is kept of the session is on the disk.
+#[test]
+fn the_reply_to_shutdown_comes_when_all_is_kept() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let state = tempfile::tempdir().expect("a folder");
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"))
+        .arg("lsp")
+        .env("XDG_CONFIG_HOME", state.path())
+        .env("CODESAGE_STATE", state.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let messages = [
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "capabilities": {} } }),
+        json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }),
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "shutdown" }),
+        json!({ "jsonrpc": "2.0", "method": "exit" }),
+    ];
+    let written: Vec<u8> = messages.iter().flat_map(|message| frame(&message.to_string())).collect();
+    let mut input = program.stdin.take().expect("piped");
+    input.write_all(&written).expect("the program reads");
+    let mut output = BufReader::new(program.stdout.take().expect("piped"));
+    let reply = loop {
+        let mut header = String::new();
+        assert!(output.read_line(&mut header).expect("it writes") > 0, "no reply to `shutdown`");
+        let Some(length) = header.strip_prefix("Content-Length: ") else { continue };
+        let mut body = vec![0; 2 + length.trim().parse::<usize>().expect("a number")];
+        output.read_exact(&mut body).expect("it is whole");
+        let message: Value = serde_json::from_slice(&body).expect("JSON");
+        if message["id"] == 2 {
+            break message;
+        }
+    };
+    program.kill().expect("it can be ended");
+    assert_eq!((&reply["result"], &reply["error"]), (&json!(null), &json!(null)), "{reply}");
+    let kept = std::fs::read_to_string(state.path().join("session.json")).expect("it is kept");
+    let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    assert!(kept["ended"].is_string(), "{kept}");
+    program.wait().expect("it ends");
+}
+
 /// How it ends, which is within two seconds. The clock is the test's: what counts is what the server waits for.
 async fn ended_in_time(server: &mut TestServer) -> Ended {
     let begun = tokio::time::Instant::now();
@@ -423,6 +467,8 @@ async fn the_death_of_the_parent_is_the_end() {
 #[test]
 #[cfg(unix)]
 fn a_process_that_is_told_to_end_ends_in_order() {
+    use std::os::unix::process::ExitStatusExt;
+
     use rustix::process::{Pid, Signal, kill_process};
 
     for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
@@ -437,7 +483,7 @@ fn a_process_that_is_told_to_end_ends_in_order() {
             .env("CODESAGE_STATE", state.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
         let mut input = program.stdin.take().expect("piped");
@@ -455,8 +501,13 @@ fn a_process_that_is_told_to_end_ends_in_order() {
         }
         let id = i32::try_from(program.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(id, signal).expect("it runs");
-        // A code, and so no signal: it ended by itself, without having been asked to shut down.
-        assert_eq!(program.wait().expect("it ends").code(), Some(1), "{signal:?}");
+        let ended = program.wait_with_output().expect("it ends");
+        // Of the signal, as whoever sent it expects, but not before all was in order.
+        assert_eq!(ended.status.signal(), Some(signal.as_raw()), "{ended:?}");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(said.contains("the session ended: Terminated"), "{signal:?}: {said}");
+        let kept = std::fs::read_dir(state.path().join("shown")).into_iter().flatten();
+        assert_eq!(kept.count(), 0, "{signal:?}: what was shown is taken away");
     }
 }
 

@@ -6,7 +6,8 @@ use crate::assist::journal;
 use crate::config::Layers;
 use crate::{log, lsp};
 
-/// Serves until the client leaves, and gives the exit code.
+/// Serves until the client leaves, and gives the exit code. Told to end by a signal, it ends of that, in order, and does not
+/// return.
 pub fn run(layers: Layers, wire: File) -> i32 {
     let (settings, _) = layers.resolve();
     let log_file = log::start(&settings.log);
@@ -32,5 +33,13 @@ pub fn run(layers: Layers, wire: File) -> i32 {
     tracing::info!("the session ended: {:?}", ended.cause);
     // Not by dropping it, which waits for a read of standard input that may never return.
     runtime.shutdown_background();
+    #[cfg(unix)]
+    if let lsp::ending::Cause::Terminated(signal) = ended.cause {
+        // Of the signal, as if nobody had heard it: who sent it does not take the end for a crash. Neovim says that the
+        // server "quit" after any code but 0, and stops servers by SIGTERM.
+        if let Err(error) = signal_hook::low_level::emulate_default_handler(signal) {
+            tracing::error!("signal {signal} does not end the process: {error}");
+        }
+    }
     ended.exit_code()
 }

@@ -29,8 +29,8 @@ pub enum Cause {
     OutputClosed,
     /// The process that `initialize` named as parent is gone.
     ParentDied,
-    /// The process was told to end.
-    Terminated,
+    /// The process was told to end, by the signal of this number (0 where Ctrl-C is none).
+    Terminated(i32),
 }
 
 /// A session that is over.
@@ -98,16 +98,19 @@ impl Signals {
 }
 
 /// Completes when the process is told to end in a way that lets it: by SIGTERM, by SIGHUP of its terminal, by SIGINT.
-/// From its first poll on they do nothing else.
+/// From its first poll on they do nothing else. Gives the signal's number.
 #[cfg(unix)]
-pub async fn terminated() {
+pub async fn terminated() -> i32 {
     use tokio::signal::unix::{SignalKind, signal};
 
     let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
     let told = kinds.map(|kind| {
         Box::pin(async move {
             match signal(kind) {
-                Ok(mut signal) => _ = signal.recv().await,
+                Ok(mut signal) => {
+                    signal.recv().await;
+                    kind.as_raw_value()
+                }
                 Err(error) => {
                     tracing::warn!("signal {} cannot be heard: {error}", kind.as_raw_value());
                     std::future::pending().await
@@ -115,14 +118,15 @@ pub async fn terminated() {
             }
         })
     });
-    futures_util::future::select_all(told).await;
+    futures_util::future::select_all(told).await.0
 }
 
 /// The same, by Ctrl-C.
 #[cfg(not(unix))]
-pub async fn terminated() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+pub async fn terminated() -> i32 {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => 0,
+        Err(_) => std::future::pending().await,
     }
 }
 

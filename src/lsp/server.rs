@@ -153,7 +153,12 @@ impl LanguageServer for Server {
     async fn shutdown(&self) -> Result<()> {
         self.signals.shutdown_received();
         let session = self.session().clone();
-        let _ = off_the_runtime(move || session.assistant.flush_journal(JOURNAL_WITHIN)).await;
+        let ending = off_the_runtime(move || {
+            // NB: before the reply, behind which some clients end the process themselves: Helix for one.
+            last_session::keep(&session, true);
+            session.assistant.flush_journal(JOURNAL_WITHIN);
+        });
+        let _ = ending.await;
         Ok(())
     }
 

@@ -61,9 +61,11 @@ where
                 };
                 match message {
                     Ok(Message::Request(request)) => {
-                        let is_exit = request.method() == "exit";
+                        let (is_exit, is_shutdown) = (request.method() == "exit", request.method() == "shutdown");
                         match gate.call(request) {
                             Arrival::Answered(reply) => outgoing.reply(reply, &mut said),
+                            // NB: `exit` behind it, which Helix writes at once, would cancel it: tower-lsp cancels all.
+                            Arrival::Pending(ending) if is_shutdown => outgoing.reply(ending.await, &mut said),
                             Arrival::Pending(handler) => drop(handlers.spawn(handler)),
                         }
                         if is_exit {

@@ -7,7 +7,7 @@ use codesage::lsp::Cause;
 use serde_json::json;
 
 use super::editor::{TEXT, URI, client};
-use super::server::TestServer;
+use super::server::{SIGTERM, TestServer};
 
 /// A session that has shown an explanation; the file of it.
 async fn explained(state: &Path) -> (TestServer, PathBuf) {
@@ -31,7 +31,7 @@ async fn explained(state: &Path) -> (TestServer, PathBuf) {
 async fn it_goes_with_the_session() {
     let state = tempfile::tempdir().expect("a folder");
     let (mut other, others) = explained(state.path()).await;
-    for cause in [Cause::Exit, Cause::EndOfInput, Cause::OutputClosed, Cause::Terminated] {
+    for cause in [Cause::Exit, Cause::EndOfInput, Cause::OutputClosed, Cause::Terminated(SIGTERM)] {
         let (mut server, file) = explained(state.path()).await;
         assert_eq!(std::fs::read_to_string(&file).ok().as_deref(), Some("It adds."), "{cause:?}");
         assert!(file.starts_with(state.path()), "{file:?}");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -52,6 +53,8 @@ def test_the_server_is_started_anew_by_the_command(start: Start) -> None:
     one.command("AI restart")
     wait_until(lambda: one.server_pids() and one.server_pids() != [old], lambda: f"none:\n{one.terminal}\n{one.log()}")
     one.until_ready()
+    # Neither the plugin nor the editor takes it for a crash.
+    assert not re.search(r"died|\bquit\b", one.log()), one.log()
 
 
 @pytest.mark.feature("another model without a restart")

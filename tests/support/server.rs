@@ -23,6 +23,9 @@ use tokio::task::JoinHandle;
 /// No answer takes this long, even on a machine that does other things.
 pub const DEADLINE: Duration = Duration::from_secs(300);
 
+/// The signal that `terminate` stands for.
+pub const SIGTERM: i32 = 15;
+
 /// Between two looks at what is waited for: on a clock that stands still, what wakes by the clock comes to pass.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -93,8 +96,9 @@ impl TestServer {
         let (output, servers_output) = duplex(1 << 20);
         let (terminate, terminated) = oneshot::channel::<()>();
         let serving = tokio::spawn(lsp::serve(servers_input, servers_output, layers, launch, state, async {
-            if terminated.await.is_err() {
-                std::future::pending().await
+            match terminated.await {
+                Ok(()) => SIGTERM,
+                Err(_) => std::future::pending().await,
             }
         }));
         Self {
