@@ -63,6 +63,23 @@ async fn inline_completion_in_every_encoding() {
     }
 }
 
+/// A 1 may mean typing or asking, which is read by when the text was changed: this one, and not `settings.json`, which VS Code
+/// writes by itself. What is short is shown to whoever asked for it.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_another_document_is_no_typing_here() {
+    let mut server = open(client("utf-8"), "a = \n", Script::text("y\n")).await;
+    let other = "file:///project/settings.json";
+    server.open(other, "json", "{}\n").await;
+    let change = json!({
+        "textDocument": { "uri": other, "version": 2 }, "contentChanges": [{ "text": "{ }\n" }],
+    });
+    server.notify("textDocument/didChange", change).await;
+    let mut ask = at(&json!({ "line": 0, "character": 4 }));
+    ask["context"]["triggerKind"] = json!(1);
+    assert_eq!(texts(&server.call(INLINE, ask).await), ["y"]);
+    server.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn menu_items_in_every_encoding() {
     let text = "first line\n😀é漢 = val\nlast line\n";

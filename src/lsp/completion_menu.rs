@@ -44,14 +44,8 @@ async fn item_at(session: &Session, params: CompletionParams) -> Option<Completi
         return None;
     };
     let offset = session.flags.columns.offset(document.rope(), convert::position(at.position));
-    let ask = Ask {
-        uri,
-        document: document.clone(),
-        offset,
-        trigger: session.menu_trigger(kind),
-        selection: None,
-        popup: None,
-    };
+    let trigger = session.menu_trigger(&uri, kind);
+    let ask = Ask { uri, document: document.clone(), offset, trigger, selection: None, popup: None };
     session.assistant.stir(&ask.uri);
     let Answer { outcome, .. } = session.assistant.complete_for(Asker::Menu, ask).await;
     item(&document, offset, outcome.ok()?, &session.flags)

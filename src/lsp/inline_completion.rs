@@ -17,8 +17,8 @@ use crate::threads::lock;
 /// Answers one request; always with a list, which is empty where there is nothing to show.
 pub async fn answer(session: &Session, params: InlineCompletionParams) -> InlineCompletionList {
     let columns = session.flags.columns;
-    let trigger = session.inline_trigger(params.context.trigger_kind);
     let uri = params.text_document.uri;
+    let trigger = session.inline_trigger(&uri, params.context.trigger_kind);
     let Some(document) = session.assistant.snapshot(&uri) else {
         session.assistant.refuse(&uri, Reason::OffUnknown);
         return InlineCompletionList::default();

@@ -8,7 +8,7 @@ mod configuring;
 mod looking;
 mod told;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -64,7 +64,8 @@ pub struct Session {
     pub failures: Arc<Mutex<Failures>>,
     strays: Mutex<HashSet<Url>>,
     triggers: Mutex<Triggers>,
-    last_change: Mutex<Option<Instant>>,
+    /// When each document was changed last.
+    last_changes: Mutex<HashMap<Url, Instant>>,
     pub actions: Actions,
     pub virtual_documents: VirtualDocuments,
     /// What is known of it from its beginning.
@@ -113,7 +114,7 @@ impl Session {
             failures: Arc::default(),
             strays: Mutex::default(),
             triggers: Mutex::default(),
-            last_change: Mutex::default(),
+            last_changes: Mutex::default(),
             actions: Actions::new(state),
             virtual_documents: VirtualDocuments::default(),
             has_ended: Mutex::default(),
@@ -163,7 +164,7 @@ impl Session {
     /// The document has a new text: what asks next should find its tree and chunks made. One thread parses, and
     /// always the newest text; those in between are never looked at.
     pub fn changed(&self, uri: &Url, before: Option<Arc<Document>>) {
-        *lock(&self.last_change) = Some(Instant::now());
+        lock(&self.last_changes).insert(uri.clone(), Instant::now());
         let now = self.assistant.snapshot(uri);
         if let (Some(before), Some(now)) = (before, &now) {
             self.actions.landings.changed(uri, now.rope());
@@ -232,6 +233,7 @@ impl Session {
         self.warm.send_replace(None);
         self.actions.running.cancel_document(uri);
         lock(&self.actions.seen).closed(uri);
+        lock(&self.last_changes).remove(uri);
         let mut findings = lock(&self.actions.findings);
         if findings.forget(uri) {
             self.outbox.notify::<ext::PublishDiagnostics>(review::nothing(uri));
@@ -248,15 +250,15 @@ impl Session {
         }
     }
 
-    /// Who asked for an inline completion.
-    pub fn inline_trigger(&self, kind: Option<i64>) -> Trigger {
-        let since_change = self.since_change();
+    /// Who asked for an inline completion in this document.
+    pub fn inline_trigger(&self, uri: &Url, kind: Option<i64>) -> Trigger {
+        let since_change = self.since_change(uri);
         lock(&self.triggers).inline(kind, since_change)
     }
 
-    /// Who opened the completion menu.
-    pub fn menu_trigger(&self, kind: Option<i64>) -> Trigger {
-        Triggers::menu(kind, self.since_change())
+    /// Who opened the completion menu in this document.
+    pub fn menu_trigger(&self, uri: &Url, kind: Option<i64>) -> Trigger {
+        Triggers::menu(kind, self.since_change(uri))
     }
 
     /// The session is over: what it has told the journal is on the disk, and what it wrote to be read is gone. A disk
@@ -271,8 +273,9 @@ impl Session {
         let _ = tokio::time::timeout(ENDS_WITHIN, ending).await;
     }
 
-    fn since_change(&self) -> Option<Duration> {
-        lock(&self.last_change).map(|at| at.elapsed())
+    /// NB: of this document alone. An editor changes others by itself: VS Code its `settings.json`, seconds after its start.
+    fn since_change(&self, uri: &Url) -> Option<Duration> {
+        lock(&self.last_changes).get(uri).map(Instant::elapsed)
     }
 }
 
