@@ -55,12 +55,13 @@ struct Shown {
     stage: Mutex<Stage>,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Stage {
     /// The client is being asked.
     Asked,
     Begun,
-    Over,
+    /// With the last word, if there is one.
+    Over(Option<String>),
 }
 
 #[derive(Clone, Default)]
@@ -111,15 +112,20 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.following.abort();
-        self.shown.end(self.farewell.take());
+        // One that the client is asked for is shown from its answer on, by Helix for one, and has to be ended then.
+        if self.shown.end(self.farewell.take()) {
+            self.following.abort();
+        }
     }
 }
 
 /// Asks where the token is ours, and then tells the newest of what is to be told.
 async fn follow(shown: Arc<Shown>, begin: Begin, mut news: watch::Receiver<News>) {
-    let is_begun = *lock(&shown.stage) == Stage::Begun;
-    if !is_begun {
+    let stage = lock(&shown.stage).clone();
+    if matches!(stage, Stage::Over(_)) {
+        return;
+    }
+    if stage == Stage::Asked {
         let create = WorkDoneProgressCreateParams { token: shown.token.clone() };
         if shown.outbox.request::<ext::CreateProgress>(create, CREATE_WITHIN).await.is_none() {
             return;
@@ -137,14 +143,21 @@ async fn follow(shown: Arc<Shown>, begin: Begin, mut news: watch::Receiver<News>
 impl Shown {
     fn begin(&self, begin: &Begin) {
         let mut stage = lock(&self.stage);
-        if *stage == Stage::Asked {
-            *stage = Stage::Begun;
-            self.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
-                title: unseen::shown(&begin.title).into_owned(),
-                cancellable: Some(true),
-                message: None,
-                percentage: begin.percentage,
-            }));
+        if *stage == Stage::Begun {
+            return;
+        }
+        self.send(WorkDoneProgress::Begin(WorkDoneProgressBegin {
+            title: unseen::shown(&begin.title).into_owned(),
+            cancellable: Some(true),
+            message: None,
+            percentage: begin.percentage,
+        }));
+        match &*stage {
+            // While the client was being asked.
+            Stage::Over(message) => {
+                self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message: message.clone() }));
+            }
+            Stage::Asked | Stage::Begun => *stage = Stage::Begun,
         }
     }
 
@@ -156,12 +169,15 @@ impl Shown {
         }
     }
 
-    fn end(&self, message: Option<String>) {
+    /// Whether it was shown, and is not any more.
+    fn end(&self, message: Option<String>) -> bool {
         let mut stage = lock(&self.stage);
         lock(&self.outbox.tokens.running).remove(&self.token);
-        if std::mem::replace(&mut *stage, Stage::Over) == Stage::Begun {
+        let was_shown = std::mem::replace(&mut *stage, Stage::Over(message.clone())) == Stage::Begun;
+        if was_shown {
             self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message }));
         }
+        was_shown
     }
 
     fn send(&self, progress: WorkDoneProgress) {

@@ -58,7 +58,7 @@ async fn applied(
     consent: Consent,
 ) -> Reply {
     // Until the text is seen it can be applied again: a model's minute is not lost to an editor's no.
-    keep(session, &acted.id, proposal);
+    keep(session, run, &acted.id, proposal);
     let edit = Edit { proposal: proposal.clone(), consent, landed: on_landed(&acted.id) };
     match apply::apply(session, run.clone(), edit).await {
         Ok(what) => {
@@ -102,7 +102,7 @@ async fn diff(
 }
 
 async fn preview(session: &Arc<Session>, run: &Run, id: &str, proposal: &Proposal, why: &str) -> Reply {
-    keep(session, id, proposal);
+    keep(session, run, id, proposal);
     code_lens::refresh(session);
     let how = match session.flags.applies_edits {
         true => "Not applied yet: “Apply preview” in the menu of code actions, or `codesage.applyPreview`.",
@@ -115,8 +115,8 @@ async fn preview(session: &Arc<Session>, run: &Run, id: &str, proposal: &Proposa
 }
 
 /// Waits for the person's word.
-fn keep(session: &Session, id: &str, proposal: &Proposal) {
-    lock(&session.actions.previews).put(id, proposal);
+fn keep(session: &Session, run: &Run, id: &str, proposal: &Proposal) {
+    lock(&session.actions.previews).put(id, run.uri.clone(), proposal);
     session.assistant.keep_preview(id, proposal.clone());
 }
 

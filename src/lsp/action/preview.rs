@@ -16,6 +16,8 @@ pub struct Waiting(Vec<Preview>);
 pub struct Preview {
     pub id: String,
     pub label: String,
+    /// Where the person asked for it. The change may be of another file, and that one may not be there yet.
+    asked: Url,
     places: Vec<Place>,
 }
 
@@ -37,10 +39,10 @@ impl Place {
 }
 
 impl Waiting {
-    pub fn put(&mut self, id: &str, proposal: &Proposal) {
+    pub fn put(&mut self, id: &str, asked: Url, proposal: &Proposal) {
         self.take(id);
         let places = proposal.files.iter().map(Place::of).collect();
-        self.0.push(Preview { id: id.to_owned(), label: proposal.label.clone(), places });
+        self.0.push(Preview { id: id.to_owned(), label: proposal.label.clone(), asked, places });
         let too_many = self.0.len().saturating_sub(KEPT);
         self.0.drain(..too_many);
     }
@@ -54,9 +56,12 @@ impl Waiting {
         self.0.iter().any(|preview| preview.id == id)
     }
 
-    /// The newest one that would change this document.
+    /// The newest one that would change this document, or was asked for in it.
     pub fn of(&self, uri: &Url) -> Option<&Preview> {
-        self.0.iter().rev().find(|preview| preview.places.iter().any(|place| place.uri == *uri))
+        let is_of = |preview: &&Preview| {
+            preview.asked == *uri || preview.places.iter().any(|place| place.uri == *uri)
+        };
+        self.0.iter().rev().find(is_of)
     }
 
     /// The newest one that was made of this version of a document, and the first line that it would change.
@@ -88,12 +93,13 @@ mod tests {
                 .collect(),
         };
         let mut waiting = Waiting::default();
-        waiting.put("1", &proposal("one", &["a", "b"]));
-        waiting.put("2", &proposal("two", &["b"]));
+        waiting.put("1", uri("a"), &proposal("one", &["a", "b"]));
+        // A test file that is not there yet, for what stands in `d`.
+        waiting.put("2", uri("d"), &proposal("two", &["b"]));
         let label =
             |waiting: &Waiting, name: &str| waiting.of(&uri(name)).map(|preview| preview.label.clone());
-        let labels = |waiting: &Waiting| ["a", "b", "c"].map(|name| label(waiting, name));
-        assert_eq!(labels(&waiting), [Some("one".into()), Some("two".into()), None]);
+        let labels = |waiting: &Waiting| ["a", "b", "c", "d"].map(|name| label(waiting, name));
+        assert_eq!(labels(&waiting), [Some("one".into()), Some("two".into()), None, Some("two".into())]);
         assert!(waiting.has("2"));
         waiting.take("2");
         assert!(!waiting.has("2"));
@@ -107,14 +113,14 @@ mod tests {
         let lines = [("a\nb\nc\n", "a\nB\nc\n", 1), ("a\n", "a\nb\n", 1), ("a", "", 0), ("", "a", 0)];
         for (before, after, line) in lines {
             let files = vec![change(Some(3), before, after)];
-            waiting.put("place", &Proposal { label: "place".into(), files });
+            waiting.put("place", uri("a"), &Proposal { label: "place".into(), files });
             let found =
                 |version| waiting.at(&uri("a"), version).map(|(found, line)| (found.label.clone(), line));
             assert_eq!((found(3), found(4)), (Some(("place".into(), line)), None), "{before:?}");
         }
         waiting.take("place");
         for number in 0..30 {
-            waiting.put(&format!("n{number}"), &proposal("many", &["c"]));
+            waiting.put(&format!("n{number}"), uri("c"), &proposal("many", &["c"]));
         }
         assert_eq!((label(&waiting, "a"), waiting.0.len()), (None, KEPT));
     }

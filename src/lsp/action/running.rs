@@ -31,6 +31,8 @@ struct Entry {
 
 /// The place of one action.
 pub struct Run {
+    /// The document that it was asked for in.
+    pub uri: Url,
     running: Arc<Running>,
     number: u64,
     cancelled: watch::Receiver<bool>,
@@ -48,9 +50,9 @@ impl Running {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let (cancel, cancelled) = watch::channel(false);
         let mut entries = lock(&self.entries);
-        entries.push(Entry { number, id: id.to_owned(), uri, edits, cancel });
+        entries.push(Entry { number, id: id.to_owned(), uri: uri.clone(), edits, cancel });
         self.count.send_replace(entries.len());
-        Run { running: self.clone(), number, cancelled }
+        Run { uri, running: self.clone(), number, cancelled }
     }
 
     /// How many run, and a way to wait for that to change.
