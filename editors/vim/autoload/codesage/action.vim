@@ -20,7 +20,7 @@ function! s:finish(name, reply) abort
     call codesage#window#show(l:shown, get(a:reply, 'markdown', get(a:reply, 'message', '')), 'markdown')
     call codesage#message#say(l:outcome ==# 'preview' ? 'nothing is changed yet: :AI apply, or :AI discard' : '')
   elseif l:outcome ==# 'applied' || l:outcome ==# 'cancelled'
-    call codesage#message#say(get(a:reply, 'message', l:outcome))
+    call codesage#message#tell(get(a:reply, 'message', l:outcome))
   endif
   " A refusal is said by the server, as a message of its own.
 endfunction

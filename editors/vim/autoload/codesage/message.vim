@@ -18,6 +18,12 @@ function! codesage#message#say(text) abort
   echo s:fitted(a:text)
 endfunction
 
+" What came of a command: it stays in :messages, whatever the server says next.
+function! codesage#message#tell(text) abort
+  redraw
+  echomsg s:fitted(a:text)
+endfunction
+
 function! codesage#message#warn(text) abort
   let l:text = 'CodeSage: ' . a:text
   let l:short = s:fitted(l:text)

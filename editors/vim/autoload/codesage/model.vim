@@ -15,7 +15,7 @@ endfunction
 " One that cannot be loaded is told of by the server, as a message of its own.
 function! s:swapped(result) abort
   if get(a:result, 'state', '') !=# 'failed'
-    call codesage#message#say(get(a:result, 'message', ''))
+    call codesage#message#tell(get(a:result, 'message', ''))
   endif
 endfunction
 
