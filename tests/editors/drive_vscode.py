@@ -28,7 +28,8 @@ WITHIN = 90.0
 SETTINGS = {
     "workbench.startupEditor": "none",
     "telemetry.telemetryLevel": "off",
-    "extensions.autoUpdate": False,
+    # As VS Code writes it: what it has another form of, it rewrites soon after the start, under the hands of the tests.
+    "extensions.autoUpdate": "off",
     "extensions.autoCheckUpdates": False,
     "update.mode": "none",
     # Else the first thing that is asked is whether the folder is to be trusted.

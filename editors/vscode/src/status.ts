@@ -22,8 +22,9 @@ export class StatusItem implements vscode.Disposable {
   }
 
   server(server: Situation["server"]): void {
-    // A new process knows nothing of what was switched off in the old one.
-    this.now = { server, off: server === "running" ? false : this.now.off };
+    // A new process knows nothing of what the old one told, nor of what was switched off in it. When it runs, it may have
+    // told of its model already.
+    this.now = server === "running" ? { ...this.now, server, off: false } : { server, off: this.now.off };
     void vscode.commands.executeCommand("setContext", "codesage.running", server === "running");
     this.draw();
   }

@@ -21,6 +21,11 @@ export interface Shown {
 }
 
 const NAME = "CodeSage";
+const STARTING: Shown = {
+  text: `$(loading~spin) ${NAME}`,
+  tooltip: "The server starts.",
+  severity: "none",
+};
 
 export function shown(now: Situation): Shown {
   switch (now.server) {
@@ -33,25 +38,25 @@ export function shown(now: Situation): Shown {
     case "dead":
       return { text: `$(error) ${NAME}`, tooltip: "The server does not run.", severity: "error" };
     case "starting":
-      return { text: `$(loading~spin) ${NAME}`, tooltip: "The server starts.", severity: "none" };
+      return STARTING;
     case "running":
-      return running(now);
+      // What it has not told of yet may be a model that loads.
+      return now.status === undefined ? STARTING : running(now, now.status);
   }
 }
 
-function running(now: Situation): Shown {
-  const { status } = now;
+function running(now: Situation, status: Status): Shown {
   // It is loaded when it is needed.
-  if (status?.kind === "Inactive") {
+  if (status.kind === "Inactive") {
     return { text: `$(circle-large-outline) ${NAME}`, tooltip: status.message, severity: "none" };
   }
-  if (status?.kind === "Error" || status?.kind === "Warning") {
+  if (status.kind === "Error" || status.kind === "Warning") {
     const severity = status.kind === "Error" ? "error" : "warning";
     return { text: `$(warning) ${NAME}`, tooltip: status.message, severity };
   }
   const speed = now.perSecond === undefined || now.perSecond < 1 ? "" : ` ${Math.round(now.perSecond)} t/s`;
-  const model = status?.message ?? "";
-  if (status?.busy === true) {
+  const model = status.message;
+  if (status.busy) {
     return { text: `$(loading~spin) ${NAME}${speed}`, tooltip: model || "At work.", severity: "none" };
   }
   if (now.off) {
