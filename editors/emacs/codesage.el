@@ -107,12 +107,14 @@ It comes before the keymaps of other minor modes.")
 (declare-function flymake-diagnostics "flymake")
 (declare-function flymake-make-diagnostic "flymake")
 (declare-function lsp "lsp-mode")
+(declare-function lsp--apply-workspace-edit "lsp-mode")
 (declare-function lsp--client-server-id "lsp-mode")
 (declare-function lsp--point-to-position "lsp-mode")
 (declare-function lsp--position-to-point "lsp-mode")
 (declare-function lsp--workspace-client "lsp-mode")
 (declare-function lsp--workspace-root "lsp-mode")
 (declare-function lsp--workspace-status "lsp-mode")
+(declare-function lsp:apply-workspace-edit-params-edit "lsp-protocol")
 (declare-function lsp-cancel-request-by-token "lsp-mode")
 (declare-function lsp-inline-completion-mode "lsp-inline-completion")
 (declare-function lsp-make-position "lsp-protocol")
@@ -717,12 +719,25 @@ nothing need be known of how a change is made."
    (cl-loop for (uri edits) on (plist-get edit :changes) by #'cddr
             collect (list (codesage--path uri) nil (append edits nil)))))
 
+(defun codesage--make-folder (path)
+  "Make the folder of PATH, if there is none.
+Emacs takes a new file without one for read-only, and asks what to make of it."
+  (make-directory (file-name-directory path) t))
+
+(defun codesage--show-new (path)
+  "Show the buffer of PATH, a new file, there to be read, and saved."
+  (let ((buffer (find-buffer-visiting path)))
+    (unless (or (null buffer) (get-buffer-window buffer t))
+      (display-buffer buffer))))
+
 (defun codesage--apply-edit (edit connection)
   "Make EDIT, which came over CONNECTION; answer `workspace/applyEdit'.
 Nothing is asked: whoever ran the action has asked for it, and what is doubtful
 the server shows first."
   (condition-case problem
-      (let ((parts (codesage--text-edits edit)))
+      (let* ((parts (codesage--text-edits edit))
+             (new (seq-remove #'file-exists-p (mapcar #'car parts))))
+        (mapc #'codesage--make-folder new)
         (pcase-dolist (`(,path ,version ,_) parts)
           (with-current-buffer (find-file-noselect path)
             (when (codesage--connection)
@@ -732,15 +747,12 @@ the server shows first."
                   (error "%s was changed meanwhile" (buffer-name)))))
             (barf-if-buffer-read-only)))
         (pcase-dolist (`(,path ,_ ,edits) parts)
-          (let ((buffer (find-file-noselect path)))
-            (with-current-buffer buffer
-              (codesage--hide)
-              (codesage--make-edits edits (codesage--encoding connection))
-              (when (codesage--connection)
-                (codesage--flush connection)))
-            ;; A new file is there to be read, and saved.
-            (unless (or (file-exists-p path) (get-buffer-window buffer t))
-              (display-buffer buffer))))
+          (with-current-buffer (find-file-noselect path)
+            (codesage--hide)
+            (codesage--make-edits edits (codesage--encoding connection))
+            (when (codesage--connection)
+              (codesage--flush connection))))
+        (mapc #'codesage--show-new new)
         '(:applied t))
     (error (list :applied :json-false :failureReason (error-message-string problem)))))
 
@@ -1517,11 +1529,13 @@ LIMIT of them, or 20."
          (place (concat (file-name-nondirectory (codesage--path (plist-get record :uri)))
                         (and position
                              (format ":%d:%d" (1+ (plist-get position :line))
-                                     (1+ (plist-get position :character)))))))
+                                     (1+ (plist-get position :character))))))
+         (print-escape-newlines t))
     (string-trim-right
-     (format "%-18s %-20s %7s  %s" (plist-get record :code) place
+     (format "%-18s %-20s %7s  %s%s" (plist-get record :code) place
              (if (numberp (plist-get record :ms)) (format "%.0f ms" (plist-get record :ms)) "")
-             (if (stringp (plist-get record :text)) (format "%S" (plist-get record :text)) "")))))
+             (or (plist-get record :detail) "")
+             (if (stringp (plist-get record :text)) (format ": %S" (plist-get record :text)) "")))))
 
 ;;;###autoload
 (defun codesage-context ()
@@ -1806,7 +1820,9 @@ Eglot starts only those again that lived for a while."
              (list (concat "codesage." group)
                    (lambda () (plist-get codesage-settings (intern (concat ":" group))))))
            '("model" "completion" "context" "edits" "sampling" "actions" "remote" "log")))
-  (let ((handlers (make-hash-table :test 'equal)))
+  (let ((handlers (make-hash-table :test 'equal))
+        (answers (make-hash-table :test 'equal)))
+    (puthash "workspace/applyEdit" #'codesage--lsp-apply-edit answers)
     (pcase-dolist (`(,method . ,handler)
                    '(("codesage/stream" . codesage--on-stream)
                      ("codesage/didChangeStatus" . codesage--on-status)
@@ -1823,11 +1839,26 @@ Eglot starts only those again that lived for a while."
       :add-on? t
       :priority -1
       :initialization-options #'codesage--lsp-options
-      :notification-handlers handlers)))
+      :notification-handlers handlers
+      :request-handlers answers)))
   (add-hook 'lsp-after-open-hook #'codesage--lsp-opened)
   (add-hook 'lsp-after-initialize-hook #'codesage--lsp-opened)
   (add-hook 'lsp-configure-hook #'codesage--lsp-opened 90)
   (add-hook 'lsp-after-uninitialized-functions #'codesage--lsp-ended))
+
+(defun codesage--lsp-apply-edit (_workspace params)
+  "Have lsp-mode make the edit in PARAMS; answer `workspace/applyEdit'.
+Folders of new files are made before."
+  (condition-case problem
+      (let* ((edit (lsp:apply-workspace-edit-params-edit params))
+             (paths (mapcar #'car (codesage--text-edits (codesage--plain edit))))
+             (new (seq-remove #'file-exists-p paths)))
+        (mapc #'codesage--make-folder new)
+        (lsp--apply-workspace-edit edit 'server-requested)
+        ;; `lsp-deferred' opens only what is seen, and what is not open cannot be taken back.
+        (mapc #'codesage--show-new new)
+        '(:applied t))
+    (error (list :applied :json-false :failureReason (error-message-string problem)))))
 
 (defun codesage--lsp-opened ()
   "Lsp-mode opened this buffer in some server."
@@ -1947,6 +1978,16 @@ Nil where none comes within ten seconds."
           (list (list 'bad (format "%s does not run: %s" path (string-trim (buffer-string)))
                       "build it for this machine: `make install'")))))))
 
+(defun codesage--check-eglot ()
+  "Findings of the doctor: Eglot, where a hook of this mode asks for it."
+  (when (and (not (fboundp 'eglot-ensure))
+             (cl-loop for mode = major-mode then (get mode 'derived-mode-parent)
+                      while mode
+                      for hook = (intern (format "%s-hook" mode))
+                      thereis (and (boundp hook) (memq 'eglot-ensure (ensure-list (symbol-value hook))))))
+    (list (list 'bad "there is no Eglot, which a hook of this mode starts"
+                "M-x package-install RET eglot; it is part of Emacs from 29 on"))))
+
 (defun codesage--check-connection ()
   "Findings of the doctor: the connection of this buffer."
   (let ((connection (codesage--connection)))
@@ -2044,6 +2085,7 @@ They are asked of the server at CONNECTION, else of the program itself."
     (with-current-buffer source
       (let ((findings (append (list (list 'good (format "GNU Emacs %s" emacs-version)))
                               (codesage--check-program)
+                              (codesage--check-eglot)
                               (codesage--check-connection)
                               (codesage--check-ghost-text)
                               (codesage--check-report (codesage--connection)))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -151,6 +152,9 @@ def test_stats_and_why_are_shown(start: Start) -> None:
     one.see("beta(one, two)")
     one.command("codesage-why")
     one.see("ok.")
+    # In words, too.
+    shown = str(one.eval('(with-current-buffer "*CodeSage*" (buffer-string))'))
+    assert re.search(r"^ok\.\w+ .* ms  (newly|answered)", shown, re.MULTILINE), shown
     one.command("codesage-stats")
     one.see("completion.accepted")
     one.command("codesage-context")

@@ -146,6 +146,20 @@ def test_places_in_each_encoding(installed: Installed, tmp_path: Path) -> None:
     ]
 
 
+def test_a_reason_is_a_sentence(installed: Installed, tmp_path: Path) -> None:
+    once(installed)
+    code = r"""
+(mapcar #'codesage--why-line
+        '((:code "drop.short" :detail "fewer than three remained" :uri "file:///a/p.py" :ms 12.3
+           :position (:line 3 :character 17))
+          (:code "ok.new" :detail "newly generated" :uri "file:///a/p.py" :ms 4.0 :text "beta(one)\n")))
+"""
+    assert evaluated(installed, tmp_path, code) == [
+        "drop.short         p.py:4:18              12 ms  fewer than three remained",
+        r'ok.new             p.py                    4 ms  newly generated: "beta(one)\n"',
+    ]
+
+
 def test_what_the_server_is_told_is_what_stands_there(installed: Installed, tmp_path: Path) -> None:
     """Random changes, of all kinds, between random moments at which the server is told."""
     once(installed)

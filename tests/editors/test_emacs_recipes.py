@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import editor as driver
-from conftest import VALUE, Start
+from conftest import LOOP, VALUE, Start
 from drive_emacs import END, Emacs
 from installed import REPOSITORY, Installed
 from terminal import wait_until
@@ -134,6 +135,55 @@ def test_a_missing_program_is_said_and_what_mends_it(newcomer: Emacs) -> None:
     newcomer.command("codesage-doctor")
     newcomer.see("WRONG there is no program `codesage-is-not-here'")
     newcomer.see("make install")
+
+
+def test_a_missing_eglot_is_said_and_what_mends_it(newcomer: Emacs) -> None:
+    only_own(newcomer.installed)
+    text = recipe("own").replace("(add-hook 'prog-mode-hook #'codesage-mode)\n", recipe("eglot"))
+    # As in Emacs 28.
+    newcomer.configure(f"{text}(fmakunbound 'eglot-ensure)\n")
+    newcomer.write("a.py", "x = 1\n")
+    newcomer.open("a.py")
+    newcomer.hear("eglot-ensure")
+    newcomer.command("codesage-doctor")
+    newcomer.see("WRONG there is no Eglot")
+    newcomer.see("package-install")
+
+
+def test_a_test_is_made_in_a_folder_that_is_not_there(newcomer: Emacs, models: Path) -> None:
+    """Shown first, applied and taken back, in an Emacs that knows of version control, as newcomers' do."""
+    text = recipe("own")
+    if newcomer.client:
+        text = text.replace("(add-hook 'prog-mode-hook #'codesage-mode)\n", recipe(newcomer.client.lower()))
+        text += "(setq lsp-auto-guess-root t)\n"
+    newcomer.configure(text)
+    newcomer.environment["CODESAGE_MODEL"] = str(models / "test.gguf")
+    newcomer.write("codesage.toml", '[edits]\nconfirm = "always"\n')
+    newcomer.write("a.py", LOOP)
+    newcomer.open("a.py")
+    newcomer.until_ready()
+    newcomer.command("codesage-unit-test")
+    newcomer.see("assert total([1, 2]) == 3")
+    made = newcomer.workspace / "tests" / "test_a.py"
+    assert not made.parent.exists()
+    newcomer.command("codesage-apply")
+    newcomer.hear("pplied")
+    buffer = f"(find-buffer-visiting {json.dumps(str(made))})"
+
+    def stands() -> list[object]:
+        """Whether something is asked, whether the buffer may be written, is to be saved and is seen, and its text."""
+        asked = "(and (active-minibuffer-window) t)"
+        about = "(not buffer-read-only) (buffer-modified-p) (and (get-buffer-window) t) (buffer-string)"
+        found = newcomer.eval(f"(when {buffer} (with-current-buffer {buffer} (list {asked} {about})))")
+        return list(found or [""] * 5)  # type: ignore[call-overload]
+
+    wait_until(
+        lambda: (found := stands())[:4] == [None, True, True, True] and "assert total([1, 2]) == 3" in str(found[4]),
+        lambda: f"{stands()}\n{newcomer.terminal}\n{newcomer.log()}",
+    )
+    assert "[error in process" not in newcomer.log(), newcomer.log()
+    newcomer.command("codesage-undo")
+    wait_until(lambda: stands()[4] == "", lambda: f"{stands()}\n{newcomer.terminal}\n{newcomer.log()}")
 
 
 #: A server of the language's own, that knows nothing.
