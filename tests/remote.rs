@@ -531,25 +531,25 @@ async fn the_server_is_who_it_says() {
         "/v1/models" => whole(200, "application/json", &models),
         _ => Vec::new(),
     });
-    let card = |stage: &Stage, role| match stage.watch(role).borrow().clone() {
-        ModelState::Ready(card) => (card.name.clone(), card.context_tokens),
-        other => panic!("{other:?}"),
-    };
-    let until_named = |stage: Stage, role| async move {
+    // Each role hears of it by itself.
+    let card = async |stage: &Stage, role, is_remote| {
         let mut states = stage.watch(role);
-        let named = |state: &ModelState| matches!(state, ModelState::Ready(card) if card.device == "remote");
-        tokio::time::timeout(DEADLINE, states.wait_for(named)).await.expect("it is named").expect("it lives");
-        stage
+        let told = |state: &ModelState| matches!(state, ModelState::Ready(card) if is_remote == (card.device == "remote"));
+        let waiting = tokio::time::timeout(DEADLINE, states.wait_for(told));
+        match &*waiting.await.expect("it is told").expect("it lives") {
+            ModelState::Ready(card) => (card.name.clone(), card.context_tokens),
+            other => panic!("{other:?}"),
+        }
     };
     let name = format!("m at {}", server.address);
-    let stage = until_named(Stage::new(&options(&server.url())), Role::Fill).await;
-    assert_eq!(card(&stage, Role::Edit), (name.clone(), 32_768));
+    let stage = Stage::new(&options(&server.url()));
+    assert_eq!(card(&stage, Role::Edit, true).await, (name.clone(), 32_768));
     // The local model may have to take over a suggestion.
-    assert_eq!(card(&stage, Role::Fill), (name.clone(), 2048));
+    assert_eq!(card(&stage, Role::Fill, true).await, (name.clone(), 2048));
     let smaller = Options { context_tokens: Some(4096), when: When::Edits, ..options(&server.url()) };
-    let stage = until_named(Stage::new(&smaller), Role::Edit).await;
-    assert_eq!(card(&stage, Role::Edit), (name, 4096));
-    assert_eq!(card(&stage, Role::Fill), ("scripted".into(), 2048));
+    let stage = Stage::new(&smaller);
+    assert_eq!(card(&stage, Role::Edit, true).await, (name, 4096));
+    assert_eq!(card(&stage, Role::Fill, false).await, ("scripted".into(), 2048));
 }
 
 #[tokio::test]
