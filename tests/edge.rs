@@ -7,6 +7,7 @@ mod server;
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -253,6 +254,18 @@ async fn of_settings_that_come_at_once_one_stands() {
     }
 }
 
+/// The real program as a server, with settings and state in this folder; of what it writes nobody hears.
+fn program(folder: &Path) -> std::process::Command {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"));
+    program
+        .arg("lsp")
+        .env("XDG_CONFIG_HOME", folder)
+        .env("CODESAGE_STATE", folder)
+        .env_remove("CODESAGE_LOG");
+    program.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    program
+}
+
 /// In a process of its own: there is one log in each.
 #[test]
 fn the_log_follows_the_options_of_the_client() {
@@ -267,15 +280,7 @@ fn the_log_follows_the_options_of_the_client() {
     ] {
         std::fs::write(&workspace, toml).expect("the folder can be written");
         let initialize = json!({ "capabilities": {}, "rootUri": root, "initializationOptions": options });
-        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"))
-            .arg("lsp")
-            .env("XDG_CONFIG_HOME", folder.path())
-            .env_remove("CODESAGE_LOG")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program starts");
+        let mut program = program(folder.path()).spawn().expect("the program starts");
         let mut input = program.stdin.take().expect("piped");
         for message in [
             json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": initialize }),
@@ -378,15 +383,8 @@ fn the_reply_to_shutdown_comes_when_all_is_kept() {
     use std::io::{BufRead, BufReader, Read};
 
     let state = tempfile::tempdir().expect("a folder");
-    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"))
-        .arg("lsp")
-        .env("XDG_CONFIG_HOME", state.path())
-        .env("CODESAGE_STATE", state.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program starts");
+    let mut program = program(state.path());
+    let mut program = program.stdout(Stdio::piped()).spawn().expect("the program starts");
     let messages = [
         json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": { "capabilities": {} } }),
         json!({ "jsonrpc": "2.0", "method": "initialized", "params": {} }),
@@ -477,15 +475,8 @@ fn a_process_that_is_told_to_end_ends_in_order() {
         std::fs::create_dir_all(&left).expect("a folder");
         std::fs::write(left.join("lock"), "").expect("a file");
         std::fs::write(left.join("explain-1.md"), "Old.").expect("a file");
-        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_codesage"))
-            .arg("lsp")
-            .env("XDG_CONFIG_HOME", state.path())
-            .env("CODESAGE_STATE", state.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut program = program(state.path());
+        let mut program = program.stderr(Stdio::piped()).spawn().expect("the program starts");
         let mut input = program.stdin.take().expect("piped");
         let initialize = json!({ "capabilities": {} });
         for message in [
