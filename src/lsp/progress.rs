@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tower_lsp::lsp_types::{
     NumberOrString, ProgressParams, ProgressParamsValue, WorkDoneProgress, WorkDoneProgressBegin,
     WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
@@ -45,7 +44,6 @@ pub type Cancel = Box<dyn FnOnce() + Send>;
 pub struct Progress {
     shown: Arc<Shown>,
     news: watch::Sender<News>,
-    following: AbortHandle,
     farewell: Option<String>,
 }
 
@@ -80,8 +78,8 @@ impl Outbox {
             shown.begin(&begin);
         }
         let (news, heard) = watch::channel(News::default());
-        let following = tokio::spawn(follow(shown.clone(), begin, heard)).abort_handle();
-        Some(Progress { shown, news, following, farewell: None })
+        tokio::spawn(follow(shown.clone(), begin, heard));
+        Some(Progress { shown, news, farewell: None })
     }
 
     /// The person cancelled the progress of this token; one that has ended, or was never ours, is no matter.
@@ -112,14 +110,12 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        // One that the client is asked for is shown from its answer on, by Helix for one, and has to be ended then.
-        if self.shown.end(self.farewell.take()) {
-            self.following.abort();
-        }
+        self.shown.end(self.farewell.take());
     }
 }
 
-/// Asks where the token is ours, and then tells the newest of what is to be told.
+/// Asks where the token is ours, and then tells the newest of what is to be told, until there is nobody to tell it. What is
+/// over while the client is asked is shown from its answer on, by Helix for one, and has to be ended then.
 async fn follow(shown: Arc<Shown>, begin: Begin, mut news: watch::Receiver<News>) {
     let stage = lock(&shown.stage).clone();
     if matches!(stage, Stage::Over(_)) {
@@ -152,12 +148,10 @@ impl Shown {
             message: None,
             percentage: begin.percentage,
         }));
-        match &*stage {
-            // While the client was being asked.
-            Stage::Over(message) => {
-                self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message: message.clone() }));
-            }
-            Stage::Asked | Stage::Begun => *stage = Stage::Begun,
+        if let Stage::Over(message) = &*stage {
+            self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message: message.clone() }));
+        } else {
+            *stage = Stage::Begun;
         }
     }
 
@@ -169,15 +163,12 @@ impl Shown {
         }
     }
 
-    /// Whether it was shown, and is not any more.
-    fn end(&self, message: Option<String>) -> bool {
+    fn end(&self, message: Option<String>) {
         let mut stage = lock(&self.stage);
         lock(&self.outbox.tokens.running).remove(&self.token);
-        let was_shown = std::mem::replace(&mut *stage, Stage::Over(message.clone())) == Stage::Begun;
-        if was_shown {
+        if std::mem::replace(&mut *stage, Stage::Over(message.clone())) == Stage::Begun {
             self.send(WorkDoneProgress::End(WorkDoneProgressEnd { message }));
         }
-        was_shown
     }
 
     fn send(&self, progress: WorkDoneProgress) {

@@ -36,7 +36,7 @@ use crate::lsp::{
 };
 use crate::threads::{lock, off_the_runtime};
 
-/// How long the reply to `shutdown` may wait for the journal: a disk that hangs must not hold up the end.
+/// How long the reply to `shutdown` may wait for what is kept: a disk that hangs must not hold up the end.
 const JOURNAL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a server begins with.
@@ -158,7 +158,7 @@ impl LanguageServer for Server {
             last_session::keep(&session, true);
             session.assistant.flush_journal(JOURNAL_WITHIN);
         });
-        let _ = ending.await;
+        let _ = tokio::time::timeout(JOURNAL_WITHIN, ending).await;
         Ok(())
     }
 

@@ -14,6 +14,10 @@ use crate::engine::slot::Pool;
 use crate::engine::spell::Tokenizer;
 use crate::engine::{EngineError, Reading, Stop};
 
+/// Weights of a model whose chunks may be too long for a cancel. Where a smaller one seems to be slow, somebody else
+/// computes beside it.
+const DIVIDED: u64 = 300_000_000;
+
 impl Server<'_> {
     /// Spells the prompt and gives it a slot.
     pub fn begin(&mut self, index: usize) -> Step {
@@ -120,7 +124,7 @@ impl Server<'_> {
 
     /// Tokens of a prompt that are read at once, at most: as many as a cancel may wait for.
     fn chunk(&self) -> usize {
-        let pause = self.shared.interrupt.pauses.a_token().filter(|_| self.divides);
+        let pause = self.shared.interrupt.pauses.a_token().filter(|_| self.model.n_params() >= DIVIDED);
         pause.map_or(CHUNK, |pause| schedule::chunk(pause, CHUNK))
     }
 

@@ -31,10 +31,6 @@ use crate::prompt::Prompt;
 /// is not ready before.
 const FIRST_READ: usize = 16;
 
-/// Weights of a model whose chunks may be too long for a cancel. Where a smaller one seems to be slow, somebody else
-/// computes beside it.
-const DIVIDED: u64 = 300_000_000;
-
 /// Why the loop goes on.
 enum Wake {
     Work,
@@ -92,7 +88,6 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded, trial: Option<Trial>) -> Resu
         owed: false,
         drafts: !context.falls_back() && !without.drafts,
         costs: Costs::default(),
-        divides: model.n_params() >= DIVIDED,
         context,
         backend,
         model: &model,
@@ -123,8 +118,6 @@ pub struct Server<'a> {
     /// Whether answers to actions are drafted. Not where a wrong draft could not be taken back.
     pub drafts: bool,
     pub costs: Costs,
-    /// Whether the model is so large that a cancel may have to wait for a chunk.
-    pub divides: bool,
     /// For another context, should this one be of the wrong shape.
     pub backend: &'a LlamaBackend,
     pub model: &'a LlamaModel,
