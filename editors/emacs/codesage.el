@@ -730,31 +730,40 @@ Emacs takes a new file without one for read-only, and asks what to make of it."
     (unless (or (null buffer) (get-buffer-window buffer t))
       (display-buffer buffer))))
 
-(defun codesage--apply-edit (edit connection)
-  "Make EDIT, which came over CONNECTION; answer `workspace/applyEdit'.
-Nothing is asked: whoever ran the action has asked for it, and what is doubtful
-the server shows first."
+(defun codesage--answer-edit (edit make)
+  "Call MAKE with the parts of EDIT; answer `workspace/applyEdit'.
+They are lists of path, version and edits.  Folders of new files are made
+before, and their buffers are shown."
   (condition-case problem
       (let* ((parts (codesage--text-edits edit))
              (new (seq-remove #'file-exists-p (mapcar #'car parts))))
         (mapc #'codesage--make-folder new)
-        (pcase-dolist (`(,path ,version ,_) parts)
-          (with-current-buffer (find-file-noselect path)
-            (when (codesage--connection)
-              (codesage--flush connection)
-              (let ((now (codesage--document-version)))
-                (when (and version now (/= version now))
-                  (error "%s was changed meanwhile" (buffer-name)))))
-            (barf-if-buffer-read-only)))
-        (pcase-dolist (`(,path ,_ ,edits) parts)
-          (with-current-buffer (find-file-noselect path)
-            (codesage--hide)
-            (codesage--make-edits edits (codesage--encoding connection))
-            (when (codesage--connection)
-              (codesage--flush connection))))
+        (funcall make parts)
         (mapc #'codesage--show-new new)
         '(:applied t))
     (error (list :applied :json-false :failureReason (error-message-string problem)))))
+
+(defun codesage--apply-edit (edit connection)
+  "Make EDIT, which came over CONNECTION; answer `workspace/applyEdit'.
+Nothing is asked: whoever ran the action has asked for it, and what is doubtful
+the server shows first."
+  (codesage--answer-edit
+   edit
+   (lambda (parts)
+     (pcase-dolist (`(,path ,version ,_) parts)
+       (with-current-buffer (find-file-noselect path)
+         (when (codesage--connection)
+           (codesage--flush connection)
+           (let ((now (codesage--document-version)))
+             (when (and version now (/= version now))
+               (error "%s was changed meanwhile" (buffer-name)))))
+         (barf-if-buffer-read-only)))
+     (pcase-dolist (`(,path ,_ ,edits) parts)
+       (with-current-buffer (find-file-noselect path)
+         (codesage--hide)
+         (codesage--make-edits edits (codesage--encoding connection))
+         (when (codesage--connection)
+           (codesage--flush connection)))))))
 
 (defun codesage--make-edits (edits encoding)
   "Make EDITS in this buffer, with columns in ENCODING, as one step of undo.
@@ -1848,17 +1857,11 @@ Eglot starts only those again that lived for a while."
 
 (defun codesage--lsp-apply-edit (_workspace params)
   "Have lsp-mode make the edit in PARAMS; answer `workspace/applyEdit'.
-Folders of new files are made before."
-  (condition-case problem
-      (let* ((edit (lsp:apply-workspace-edit-params-edit params))
-             (paths (mapcar #'car (codesage--text-edits (codesage--plain edit))))
-             (new (seq-remove #'file-exists-p paths)))
-        (mapc #'codesage--make-folder new)
-        (lsp--apply-workspace-edit edit 'server-requested)
-        ;; `lsp-deferred' opens only what is seen, and what is not open cannot be taken back.
-        (mapc #'codesage--show-new new)
-        '(:applied t))
-    (error (list :applied :json-false :failureReason (error-message-string problem)))))
+New files are shown: `lsp-deferred' opens only what is seen, and what is not
+open cannot be taken back."
+  (let ((edit (lsp:apply-workspace-edit-params-edit params)))
+    (codesage--answer-edit (codesage--plain edit)
+                           (lambda (_) (lsp--apply-workspace-edit edit 'server-requested)))))
 
 (defun codesage--lsp-opened ()
   "Lsp-mode opened this buffer in some server."
