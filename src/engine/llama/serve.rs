@@ -84,6 +84,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded, trial: Option<Trial>) -> Resu
         context_tokens,
         tasks: Vec::new(),
         retired: Vec::new(),
+        stepped: None,
         turn: Turn::default(),
         owed: false,
         drafts: !context.falls_back() && !without.drafts,
@@ -124,6 +125,8 @@ pub struct Server<'a> {
     pub shape: Shape,
     pub chores: Chores,
     retired: Vec<Prompt>,
+    /// The request that had the last step, and when that ended.
+    stepped: Option<(u64, Instant)>,
 }
 
 impl Server<'_> {
@@ -143,11 +146,12 @@ impl Server<'_> {
             let shared = self.shared;
             let Some(_turn) = shared.desk.take(want) else { continue };
             self.owed = want == Want::Owed;
-            let lane = self.tasks[index].entry().lane;
+            let Entry { lane, arrival: id, .. } = self.tasks[index].entry();
             let began = Instant::now();
             let step = self.step(index);
             self.shared.interrupt.running.store(0, Ordering::SeqCst);
             let ended = Instant::now();
+            self.stepped = Some((id, ended));
             lock(&self.shared.counters).busy += ended - began;
             if lane == Lane::Action && !matches!(step, Step::Yielded) {
                 self.turn.had(began, ended);
@@ -194,7 +198,7 @@ impl Server<'_> {
                 let task = Task::new(job);
                 for old in &self.tasks {
                     if schedule::supersedes(&task.entry(), &old.entry()) {
-                        let _ = old.job.cancelled.set(Instant::now());
+                        let _ = old.job.cancelled.set(task.job.submitted);
                     }
                 }
                 self.tasks.push(task);
@@ -225,9 +229,13 @@ impl Server<'_> {
         }
     }
 
+    /// Ends what was cancelled. What then only waited for its turn was not being computed, and says nothing of how long a
+    /// computation takes to end.
     fn end_cancelled(&mut self) {
         while let Some(index) = self.tasks.iter().position(Task::is_cancelled) {
-            if let Some(at) = self.tasks[index].job.cancelled.get() {
+            let job = &self.tasks[index].job;
+            let ended = self.stepped.filter(|(id, _)| *id == job.id).map(|(_, ended)| ended);
+            if let Some(at) = job.cancelled.get().filter(|&&at| ended.is_some_and(|ended| at <= ended)) {
                 lock(&self.shared.counters).cancel.push(at.elapsed().as_secs_f64() * 1000.0);
             }
             self.end(index, Stop::Cancelled);
