@@ -7,6 +7,7 @@ pub mod line;
 pub mod pace;
 pub mod place;
 pub mod policy;
+pub mod precedent;
 pub mod reason;
 pub mod shape;
 pub mod spot;

@@ -3,6 +3,7 @@
 pub mod chat;
 pub mod checkpoint;
 pub mod cores;
+mod error;
 pub mod heal;
 #[cfg(feature = "llama")]
 pub mod llama;
@@ -26,11 +27,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use crate::completion::precedent::Precedent;
 use crate::engine::remote::RemoteStats;
 use crate::engine::sample::Sampling;
 use crate::models::fit::Shortfall;
 use crate::prompt::Prompt;
 use crate::threads::lock;
+pub use error::EngineError;
 pub use stats::{EngineStats, Speed};
 
 /// Where text comes from. Object-safe; every call returns at once but `count_tokens`, which tokenizes.
@@ -197,6 +200,9 @@ pub struct Request {
     /// The answer, given beforehand: the model works as ever, and what it chooses is replaced. For measuring what a
     /// known answer costs, with a model that would not give it.
     pub told: Option<String>,
+    /// What follows elsewhere where the text reads as it does here: such an answer is preferred. Only where the likeliest
+    /// token is taken; a server elsewhere does without.
+    pub precedents: Vec<Precedent>,
 }
 
 /// A piece of text, whole characters.
@@ -246,27 +252,6 @@ pub enum Event {
     },
     /// Always last.
     Failed(EngineError),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    #[error("no model is loaded")]
-    NotLoaded,
-    #[error("the model is still loading")]
-    Loading,
-    #[error("{0}")]
-    LoadFailed(String),
-    #[error("the engine has stopped")]
-    Stopped,
-    #[error(
-        "the prompt has {prompt} tokens and the answer may have {answer}, more than the context of {context}"
-    )]
-    PromptTooLong { prompt: usize, answer: usize, context: usize },
-    #[error("llama.cpp: {0}")]
-    Decode(String),
-    /// A sentence that says what is wrong with the server that the person named, and what to do.
-    #[error("{0}")]
-    Remote(String),
 }
 
 /// How much of its prompt a model has read, tokens; what it had read before counts.

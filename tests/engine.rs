@@ -89,6 +89,7 @@ fn request(prompt: Fill, lane: Lane, max_tokens: u32) -> Request {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     }
 }
 

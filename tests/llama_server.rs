@@ -63,6 +63,7 @@ fn request(prompt: Prompt, lane: Lane, max_tokens: u32) -> Request {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     }
 }
 

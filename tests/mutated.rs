@@ -258,6 +258,7 @@ mod run {
                 hold: Duration::ZERO,
                 stop: Box::new(|_| false),
                 told: None,
+                precedents: Vec::new(),
             };
             let mut generation = engine.generate(request);
             while generation.next().await.is_some() {}

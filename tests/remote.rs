@@ -149,6 +149,7 @@ fn request(prompt: Prompt, lane: Lane) -> Request {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     }
 }
 

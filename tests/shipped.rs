@@ -47,7 +47,15 @@ fn its_tokens_are_those_that_it_was_taught() {
 
 /// The suggestion at `$0` in `marked`, with other files open.
 fn suggested(marked: &str, name: &str, others: &[(&str, &str)]) -> String {
-    let mut server = Process::start(None, capabilities());
+    suggested_with(&[], marked, name, others)
+}
+
+/// The same, with more on the command line.
+fn suggested_with(arguments: &[&str], marked: &str, name: &str, others: &[(&str, &str)]) -> String {
+    let mut server = Process::spawn_with(None, arguments, &[]);
+    let params = json!({ "processId": null, "rootUri": null, "capabilities": capabilities() });
+    assert!(server.call("initialize", params)["error"].is_null());
+    server.notify("initialized", json!({}));
     assert_eq!(server.settled()["state"], "ready");
     let language = |name: &str| if name.ends_with(".py") { "python" } else { "rust" };
     for (other, text) in others {
@@ -83,4 +91,19 @@ fn it_copies_a_name_from_another_file() {
     assert!(text.starts_with("for("), "{text:?}");
     let alone = suggested(marked, "total.py", &[]);
     assert!(!alone.starts_with("for("), "{alone:?}");
+}
+
+/// Far above, beyond what it reads, the file does after the same lines what nobody could guess.
+#[test]
+fn it_goes_on_as_the_file_does_elsewhere() {
+    let filler: String = (0..600).map(|n| format!("NUMBER_{n} = {n}\n")).collect();
+    let marked = format!(
+        "def first(request):\n    if not is_trusted(request):\n        raise UntrustedError(request, why=\"no seal\")\n    \
+         return gate(request)\n\n{filler}def second(request):\n    if not is_trusted(request):\n        $0\n    \
+         return gate(request)\n"
+    );
+    let expected = "raise UntrustedError(request, why=\"no seal\")";
+    assert_eq!(suggested(&marked, "gates.py", &[]), expected);
+    let alone = suggested_with(&["--without", "precedents"], &marked, "gates.py", &[]);
+    assert_ne!(alone, expected);
 }

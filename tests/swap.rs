@@ -158,6 +158,7 @@ fn request(role: Role, head: &str, max_tokens: u32) -> Request {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     }
 }
 

@@ -12,11 +12,12 @@ use std::time::Duration;
 use url::Url;
 
 use crate::assist::freeze::{answer_tokens, typed_tokens};
-use crate::assist::prepare::most_for;
+use crate::assist::prepare::{most_for, precedents};
 use crate::assist::run::{Purpose, Start};
 use crate::assist::{Assistant, Rules};
 use crate::completion::cache::Origin;
 use crate::completion::policy::{self, Situation, Trigger};
+use crate::completion::precedent::Precedent;
 use crate::completion::shape::{Shaped, Shaper};
 use crate::config::Part;
 use crate::engine::sample::Sampling;
@@ -48,6 +49,7 @@ struct Ready {
     prompt: Fill,
     purpose: Purpose,
     max_tokens: u32,
+    precedents: Vec<Precedent>,
 }
 
 impl Assistant {
@@ -110,6 +112,7 @@ impl Assistant {
             multiline: self.multiline(rules, Trigger::Automatic),
         });
         let mode = mode.ok()?;
+        let precedents = precedents(rules, &card, accepted.rope(), offset);
         let purpose = Purpose {
             document: accepted,
             offset,
@@ -120,7 +123,7 @@ impl Assistant {
             types_through: rules.settings.parts.has(Part::TypeThrough),
         };
         let max_tokens = most_for(mode, answer_tokens(rules, &card)).min(MOST_TOKENS);
-        Some(Ready { prompt, purpose, max_tokens })
+        Some(Ready { prompt, purpose, max_tokens, precedents })
     }
 
     /// Sets out, unless anything is being made.
@@ -146,6 +149,7 @@ impl Assistant {
             hold: Duration::ZERO,
             stop: start.stop_rule(),
             told: None,
+            precedents: ready.precedents,
         });
         let run = start.run(generation, Arc::downgrade(self), uri.clone());
         if run.agrees(now.rope()) {

@@ -235,6 +235,7 @@ impl Assistant {
             hold: ready.hold,
             stop: start.stop_rule(),
             told: None,
+            precedents: ready.precedents,
         });
         let run = start.run(generation, Arc::downgrade(self), ask.uri.clone());
         let listener = run.listen(false);

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ropey::Rope;
 use url::Url;
 
 use crate::assist::freeze::{Cursor, Quote, answer_tokens, typed_tokens};
@@ -17,6 +18,7 @@ use crate::completion::cache::Origin;
 use crate::completion::line;
 use crate::completion::pace;
 use crate::completion::policy::{self, Mode, Multiline, Situation, Trigger};
+use crate::completion::precedent::{self, Precedent};
 use crate::completion::shape::{self, Shaped, Shaper};
 use crate::config::Part;
 use crate::engine::{ModelCard, ModelState};
@@ -42,6 +44,7 @@ pub struct Ready {
     pub mode: Mode,
     pub max_tokens: u32,
     pub hold: Duration,
+    pub precedents: Vec<Precedent>,
 }
 
 /// The parts of an `Ask` that a blocking thread needs.
@@ -106,6 +109,7 @@ impl Assistant {
             mode,
             max_tokens: most_for(mode, most_tokens),
             hold: self.hold(ask, settings.debounce_ms)?,
+            precedents: precedents(rules, &card, rope, ask.at.offset),
         })))
     }
 
@@ -225,6 +229,17 @@ impl Assistant {
             self.backend.retire(Prompt::Fill(old.fill(String::new())));
         }
         Ok(prompt)
+    }
+}
+
+/// What follows elsewhere in the text, for a model that does not see it.
+pub fn precedents(rules: &Rules, card: &ModelCard, rope: &Rope, offset: usize) -> Vec<Precedent> {
+    // Of a server's model the weights are not known.
+    let is_small = (1..=precedent::MOST_WEIGHTS).contains(&card.parameters);
+    if is_small && rules.settings.parts.has(Part::Precedents) {
+        precedent::precedents(rope, offset)
+    } else {
+        Vec::new()
     }
 }
 

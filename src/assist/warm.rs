@@ -158,6 +158,7 @@ impl Assistant {
             hold: Duration::ZERO,
             stop: Box::new(|_| true),
             told: None,
+            precedents: Vec::new(),
         });
         let (events, cancel, _) = generation.into_parts();
         // NB: this ends what was read before: the person is here now.

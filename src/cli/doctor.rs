@@ -160,6 +160,7 @@ async fn measure(backend: &Arc<dyn Backend>, context: u32) -> Option<Speed> {
         stop: Box::new(move |_: &Piece| began.get_or_insert_with(Instant::now).elapsed() > WRITES_FOR),
         // So that no model ends before it was measured.
         told: Some(rest.to_owned()),
+        precedents: Vec::new(),
     });
     loop {
         match generation.next().await {

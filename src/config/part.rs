@@ -25,6 +25,8 @@ pub enum Part {
     Warm,
     /// What an edit repeats, verified in batches.
     Drafts,
+    /// What follows elsewhere in the file preferred, where a small model is not sure.
+    Precedents,
 }
 
 /// Which of them are on.
@@ -34,7 +36,7 @@ pub struct Parts {
 }
 
 impl Part {
-    pub const ALL: [Part; 8] = [
+    pub const ALL: [Part; 9] = [
         Part::Anchor,
         Part::Closers,
         Part::Healing,
@@ -43,6 +45,7 @@ impl Part {
         Part::Speculation,
         Part::Warm,
         Part::Drafts,
+        Part::Precedents,
     ];
 
     /// As it stands in `--without`.
@@ -56,6 +59,7 @@ impl Part {
             Part::Speculation => "speculation",
             Part::Warm => "warm",
             Part::Drafts => "drafts",
+            Part::Precedents => "precedents",
         }
     }
 }
@@ -95,7 +99,7 @@ mod tests {
             assert!(Parts::default().has(part) && !Parts::without(vec![part]).has(part));
         }
         let error = "everything".parse::<Part>().unwrap_err();
-        let all = "anchor, closers, healing, places, type-through, speculation, warm, drafts";
+        let all = "anchor, closers, healing, places, type-through, speculation, warm, drafts, precedents";
         assert_eq!(error, format!("the parts are {all}"));
     }
 }

@@ -3,8 +3,10 @@
 //! Completions want the likeliest text, the same each time: [`greedy`] finds it without a copy of the row. Whoever
 //! wants chance asks for a [`Sampling`].
 
+mod follow;
 mod sampler;
 
+pub use follow::{Vote, follow, votes};
 pub use sampler::{Mirostat, Sampler, Sampling};
 
 use crate::engine::slot::Token;

@@ -290,6 +290,7 @@ mod tests {
             hold: Duration::ZERO,
             stop: Box::new(|_| false),
             told: None,
+            precedents: Vec::new(),
         });
         let mut text = String::new();
         let usage = loop {

@@ -39,6 +39,7 @@ async fn said(engine: &LlamaEngine, prompt: &Fill) -> Vec<Piece> {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     });
     let mut pieces = Vec::new();
     loop {

@@ -133,6 +133,7 @@ impl Assistant {
             hold: Duration::ZERO,
             stop: stop_rule(watch.clone(), echo),
             told: None,
+            precedents: Vec::new(),
         };
         let mut generation = self.editor.generate(request);
         let by = generation.by();

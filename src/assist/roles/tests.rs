@@ -159,6 +159,7 @@ impl Place {
             hold: Duration::ZERO,
             stop: Box::new(|_| false),
             told: None,
+            precedents: Vec::new(),
         })
     }
 
@@ -458,6 +459,7 @@ fn request() -> Request {
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     }
 }
 

@@ -269,6 +269,7 @@ async fn dictate(
             hold: Duration::ZERO,
             stop: Box::new(|_| false),
             told: Some(told),
+            precedents: Vec::new(),
         });
         loop {
             let event = tokio::select! {

@@ -101,6 +101,7 @@ async fn tell(
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: Some(answer.to_owned()),
+        precedents: Vec::new(),
     });
     let mut said = String::new();
     loop {

@@ -276,6 +276,7 @@ fn ask(
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told,
+        precedents: Vec::new(),
     };
     (backend.generate(request), Instant::now())
 }

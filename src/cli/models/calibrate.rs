@@ -115,6 +115,7 @@ async fn write(backend: &Arc<dyn Backend>, answer: u32, time: Duration) -> Resul
         hold: Duration::ZERO,
         stop: Box::new(|_| false),
         told: None,
+        precedents: Vec::new(),
     };
     let mut generation = backend.generate(request);
     while let Some(event) = generation.next().await {

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use super::Job;
 use super::context::CHUNK;
 use super::vocab::Vocabulary;
+use crate::completion::precedent::Precedent;
 use crate::engine::chat::thoughts::Thoughts;
-use crate::engine::sample::{self, Choice, Sampler, TextStream};
+use crate::engine::sample::{self, Choice, Sampler, TextStream, Vote};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
 use crate::engine::speculate::{Costs, LARGEST, Speculator};
-use crate::engine::spell::Spelled;
+use crate::engine::spell::{Spelled, Tokenizer};
 use crate::engine::{EngineError, Event, Lane, Piece, Usage};
 
 /// A request being worked on.
@@ -144,8 +145,15 @@ impl Task {
         let candidates = || -> Vec<Token> { vocabulary.pieces().candidates(&forced).collect() };
         self.is_forced = !forced.is_empty();
         let choice = match &mut self.sampler {
-            None if forced.is_empty() => sample::greedy(row),
-            None => sample::among(row, candidates().into_iter()),
+            None => {
+                let best = match forced.is_empty() {
+                    true => sample::greedy(row),
+                    false => sample::among(row, candidates().into_iter()),
+                };
+                let votes =
+                    votes(&self.job.request.precedents, &self.said, &self.forced, &forced, vocabulary);
+                best.map(|best| sample::follow(row, best, &votes))
+            }
             Some(sampler) if forced.is_empty() => sampler.choose(row),
             Some(sampler) => sampler.choose_among(row, candidates().into_iter()),
         };
@@ -179,6 +187,23 @@ impl Task {
         let _ = self.job.events.send(Event::Piece(piece));
         Ok(stops)
     }
+}
+
+/// What the precedents of an answer say comes next. `front` is what stands before the answer and is written with it;
+/// `forced` what the next tokens have to agree with.
+fn votes(
+    precedents: &[Precedent],
+    said: &[u8],
+    front: &[u8],
+    forced: &[u8],
+    vocabulary: &Vocabulary,
+) -> Vec<Vote> {
+    sample::votes(precedents, said, |rest| {
+        let text = [front, rest.as_bytes()].concat();
+        let token = *vocabulary.tokenize(std::str::from_utf8(&text).ok()?).first()?;
+        let piece = vocabulary.pieces().piece(token);
+        (piece.starts_with(forced) || forced.starts_with(piece)).then_some(token)
+    })
 }
 
 /// Whole milliseconds.

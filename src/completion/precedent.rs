@@ -1,0 +1,257 @@
+//! Precedents: what follows elsewhere in a text where it reads as it does before the cursor.
+//!
+//! Code repeats what stands near it (Tu, Su and Devanbu, *On the localness of software*, 2014), and a small model does not
+//! see it: of what it reads it copies little, and most of a file it does not read at all. So the lines round the cursor
+//! are looked for in the file, and what followed there is handed to whoever chooses the tokens, with how much of the text
+//! agrees. Does not decide: what a model is sure of stands (`engine::sample::follow`).
+
+use ropey::Rope;
+
+use crate::completion::line::{self, is_word};
+use crate::syntax::lines;
+
+/// Models of more weights copy by themselves. Measured with one of 8.5 million weights; a model of hundreds of millions
+/// was never seen to gain.
+pub const MOST_WEIGHTS: u64 = 50_000_000;
+
+/// Lines looked through above the cursor, and as many below.
+const REACH: usize = 2000;
+/// Lines that are longer are data.
+const LONGEST: usize = 400;
+/// Lines before a place that are compared.
+const DEEP: usize = 4;
+/// Different texts at most; the best.
+const MOST: usize = 8;
+/// Bytes of what is typed on the line that must agree at least, where not all of it does…
+const LEAST: usize = 4;
+/// …and those from which on it says something, in part and whole.
+const TELLING_PART: usize = 12;
+const TELLING_WHOLE: usize = 8;
+/// How much heavier a place is for each thing more that agrees.
+const HEAVIER: f32 = 3.0;
+
+/// A text that may follow the cursor, for it follows where the text reads like here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precedent {
+    /// From the cursor to the end of the line, with a `\n`.
+    pub text: String,
+    /// Lines and parts of the line that agree: 0 for a few signs of what is typed.
+    pub agreeing: u32,
+    /// Places where it follows so.
+    pub places: u32,
+}
+
+impl Precedent {
+    /// What it weighs among others that say something else.
+    pub fn mass(&self) -> f32 {
+        self.places as f32 * HEAVIER.powi(self.agreeing.min(8) as i32)
+    }
+}
+
+/// The texts that followed, the best first, for a cursor at byte `offset`. Does not parse; looks at [`REACH`] lines each
+/// way at the most.
+pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
+    let offset = lines::floor(rope, offset);
+    let at = rope.byte_to_line(offset);
+    let start = line::line_start(rope, offset);
+    if offset - start > LONGEST {
+        return Vec::new();
+    }
+    let typed = line::text(rope, start, offset);
+    let begin = |line: usize| rope.line_to_byte(line.min(rope.len_lines()));
+    let above = line::text(rope, begin(at.saturating_sub(REACH)), start);
+    let below = line::text(rope, begin(at + 1), begin(at + 1 + REACH));
+    let (above, below) = (visible(&above), visible(&below));
+    let here = Here {
+        typed: typed.trim_start(),
+        ends: ends(typed.trim_start()),
+        above: before(&above, above.len()),
+        below: below.first().copied(),
+    };
+    let mut found: Vec<Found> = Vec::new();
+    for (near, line) in above.iter().rev().enumerate() {
+        let index = above.len() - 1 - near;
+        found.extend(here.meet(line, before(&above, index), above.get(index + 1), near));
+    }
+    // NB: not the first line below, before which stands what stands before the cursor.
+    for (near, line) in below.iter().enumerate().skip(1) {
+        found.extend(here.meet(line, before(&below, near), below.get(near + 1), near));
+    }
+    best(found)
+}
+
+/// The best of those found, those of one text together.
+fn best(mut found: Vec<Found>) -> Vec<Precedent> {
+    found.sort_by_key(|found| (std::cmp::Reverse((found.agreeing, found.typed)), found.far));
+    let mut best: Vec<Precedent> = Vec::new();
+    for found in found {
+        let text = format!("{}\n", found.rest);
+        if let Some(known) = best.iter_mut().find(|known| known.text == text) {
+            known.places += 1;
+        } else if best.len() < MOST {
+            best.push(Precedent { text, agreeing: found.agreeing, places: 1 });
+        }
+    }
+    best
+}
+
+/// The lines that say something, without the blanks round them.
+fn visible(text: &str) -> Vec<&str> {
+    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect()
+}
+
+/// The lines before one, nearest first.
+fn before<'a>(lines: &'a [&'a str], index: usize) -> impl Iterator<Item = &'a str> + Clone {
+    lines[..index].iter().rev().take(DEEP).copied()
+}
+
+/// How the text reads at the cursor.
+struct Here<'a, I> {
+    typed: &'a str,
+    ends: Vec<&'a str>,
+    above: I,
+    below: Option<&'a str>,
+}
+
+/// A place that reads like the one at the cursor.
+struct Found<'a> {
+    rest: &'a str,
+    agreeing: u32,
+    /// Bytes of what is typed that stand there too; more than there are where all of it does.
+    typed: usize,
+    /// Lines between.
+    far: usize,
+}
+
+impl<'a, I: Iterator<Item = &'a str> + Clone> Here<'a, I> {
+    /// A line with those before and behind it, if it reads like here.
+    fn meet<'l>(
+        &self,
+        line: &'l str,
+        before: impl Iterator<Item = &'l str>,
+        behind: Option<&&str>,
+        far: usize,
+    ) -> Option<Found<'l>> {
+        // What stands just below is not wanted again; nor, as a whole, what stands just above.
+        let is_near = |near: Option<&str>| near == Some(line);
+        let repeats = self.typed.is_empty() && is_telling(line) && is_near(self.above.clone().next());
+        if line.len() > LONGEST || is_near(self.below) || repeats {
+            return None;
+        }
+        let above = before.zip(self.above.clone()).take_while(|(there, here)| there == here).count() as u32;
+        let lines = above + u32::from(behind.is_some() && behind.copied() == self.below);
+        if self.typed.is_empty() {
+            return (above > 0).then_some(Found { rest: line, agreeing: lines, typed: 0, far });
+        }
+        if let Some(rest) = line.strip_prefix(self.typed) {
+            let whole = 1 + u32::from(self.typed.len() >= TELLING_WHOLE);
+            let found = Found { rest, agreeing: lines + whole, typed: usize::MAX, far };
+            return (!rest.trim().is_empty()).then_some(found);
+        }
+        let (rest, typed) = rest_behind(line, &self.ends)?;
+        let agreeing = lines.min(1) + u32::from(typed >= TELLING_PART);
+        (!rest.trim().is_empty()).then_some(Found { rest, agreeing, typed, far })
+    }
+}
+
+/// The ends of what is typed that begin with a word or a sign, the longest first.
+fn ends(typed: &str) -> Vec<&str> {
+    let starts = typed.char_indices().map(|(at, _)| at).take_while(|at| typed.len() - at >= LEAST);
+    let starts = starts.filter(|&at| !is_inside(typed, at) && !typed[at..].starts_with(char::is_whitespace));
+    starts.map(|at| &typed[at..]).collect()
+}
+
+/// What `line` has behind the longest of `ends` that stands in it as whole words, the last of them perhaps begun. And the
+/// bytes of that end.
+fn rest_behind<'l>(line: &'l str, ends: &[&str]) -> Option<(&'l str, usize)> {
+    // Where the shortest is not, none is.
+    line.find(*ends.last()?)?;
+    ends.iter().find_map(|end| {
+        let at = line.rfind(end).filter(|&at| !is_inside(line, at))?;
+        Some((&line[at + end.len()..], end.len()))
+    })
+}
+
+/// Whether a word goes on at byte `at` that began before it.
+fn is_inside(text: &str, at: usize) -> bool {
+    text[..at].ends_with(is_word) && text[at..].starts_with(is_word)
+}
+
+/// Whether a line says enough for its repetition to mean something.
+fn is_telling(line: &str) -> bool {
+    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts for the cursor at `|`, with what agrees and in how many places.
+    fn found(marked: &str) -> Vec<(String, u32, u32)> {
+        let offset = marked.find('|').unwrap();
+        let rope = Rope::from_str(&marked.replacen('|', "", 1));
+        let found = precedents(&rope, offset).into_iter();
+        found.map(|p| (p.text.trim_end_matches('\n').to_owned(), p.agreeing, p.places)).collect()
+    }
+
+    fn check(marked: &str, expected: &[(&str, u32, u32)]) {
+        let expected: Vec<_> = expected.iter().map(|&(text, a, n)| (text.to_owned(), a, n)).collect();
+        assert_eq!(found(marked), expected, "{marked}");
+    }
+
+    #[test]
+    fn a_line_follows_the_lines_before_it() {
+        check("if a:\n    b()\nelse:\n    c()\nif a:\n    |", &[("b()", 1, 1)]);
+        // More lines that agree are more; blanks are none, neither round a line nor between lines.
+        check("x\na\n b1\ny\na\n  b2\n\nx\n\na\n|\n", &[("b1", 2, 1), ("b2", 1, 1)]);
+        // What follows there may follow here too. The nearest comes first.
+        check("a\nb1\nend\na\nb2\na\n|\nend\n", &[("b1", 2, 1), ("b2", 1, 1)]);
+        check("a\nb1\na\nb2\na\n|\n", &[("b2", 1, 1), ("b1", 1, 1)]);
+        // In several places; below too.
+        check("a\nb\na\n|\nc\na\nb\n", &[("b", 1, 2)]);
+        check("one\n|\n", &[]);
+        check("|", &[]);
+    }
+
+    #[test]
+    fn what_stands_beside_the_cursor_is_no_precedent_of_itself() {
+        check("a\n|\nb\nc\n", &[]);
+        check("log(1)\nlog(1)\nlog(1)\n|\n", &[]);
+        check("a\nnext()\na\n|\nnext()\n", &[]);
+        // Closers close again.
+        check("}\n}\n|\n", &[("}", 1, 1)]);
+    }
+
+    #[test]
+    fn the_rest_of_a_line_that_begins_alike() {
+        check("x = f(1)\n  x = f(2)\nx = f(|\nx = f(4)\n", &[("2)", 1, 1), ("1)", 1, 1)]);
+        check("let total = sum(a)\nlet total = |", &[("sum(a)", 2, 1)]);
+        check(
+            "one\nlet total = sum(a)\ntwo\nlet total = sum(b)\none\nlet total = |",
+            &[("sum(a)", 3, 1), ("sum(b)", 2, 1)],
+        );
+        // All of it stands here already.
+        check("done()\ndone()|", &[]);
+        // With a few of its words, and with many.
+        check("y.close(1)\nz.close(|\n", &[("1)", 0, 1)]);
+        check("a = self.store.load(1)\nreturn self.store.load(|\n", &[("1)", 1, 1)]);
+        // Words are compared whole, but for the one that is being typed.
+        check("a = my_load(1)\nreturn load(|\n", &[]);
+        check("a = x.loaded(1)\nreturn x.load|\n", &[("ed(1)", 0, 1)]);
+        check("a(1)\nb(|\n", &[]);
+    }
+
+    #[test]
+    fn what_is_too_much_to_look_at_is_not_looked_at() {
+        let long = "x".repeat(LONGEST + 1);
+        check(&format!("a\n{long}\na\n|\n"), &[]);
+        check(&format!("a{long}\na{long}|\n"), &[]);
+        check(&format!("a\nb\n{}a\n|\n", "c\n".repeat(REACH)), &[]);
+        let many: String = (0..50).map(|n| format!("a\nb{n}\n")).collect();
+        assert_eq!(found(&format!("{many}a\n|\n")).len(), MOST);
+        // An offset inside a character, and behind the end.
+        for offset in 0..20 {
+            let _ = precedents(&Rope::from_str("é\né\r\nwide 漢\n"), offset);
+        }
+    }
+}
