@@ -447,7 +447,12 @@ async fn cancel_in_prefill_stops_tokens() {
         let stats = engine.stats();
         assert_eq!(stats.generated_tokens, 0);
         assert!(stats.after_cancel_tokens - before.after_cancel_tokens <= 128, "{stats:?}");
-        assert!(stats.cancel_ms.p50 > 0.0);
+        assert_eq!(stats.cancels, before.cancels + 1);
+        // What was computed meanwhile is what a cancel waits for.
+        assert!(
+            stats.cancel_ms.p50 > 0.0 || stats.after_cancel_tokens == before.after_cancel_tokens,
+            "{stats:?}"
+        );
         if stats.evaluated_tokens - before.evaluated_tokens >= LENGTH as u64 {
             // All of it was read before this thread came to cancel it.
             continue;

@@ -104,6 +104,9 @@ fn it_goes_on_as_the_file_does_elsewhere() {
     );
     let expected = "raise UntrustedError(request, why=\"no seal\")";
     assert_eq!(suggested(&marked, "gates.py", &[]), expected);
+    // With half a word typed, which is healed.
+    let begun = marked.replace("$0", "rai$0");
+    assert_eq!(suggested(&begun, "gates.py", &[]), expected.trim_start_matches("rai"));
     let alone = suggested_with(&["--without", "precedents"], &marked, "gates.py", &[]);
     assert_ne!(alone, expected);
 }

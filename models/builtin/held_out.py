@@ -24,7 +24,10 @@ def main() -> None:
     texts = {f"{doc['package']}/{doc['path']}": doc["text"] for doc in documents(args.data / "held-out-packages.jsonl")}
     evaluation = Evaluation(texts.items())
     shared = {
-        hit.evaluation for doc in training_part(args.data) for hit in evaluation.hits(doc["path"], doc["text"]) if hit.what == "run"
+        hit.evaluation
+        for doc in training_part(args.data)
+        for hit in evaluation.hits(doc["path"], doc["text"])
+        if hit.what == "run"
     }
     for name, text in texts.items():
         path = args.out / name

@@ -7,15 +7,16 @@
 
 use ropey::Rope;
 
-use crate::completion::line::{self, is_word};
+use crate::completion::line::{self, is_closer, is_word};
 use crate::syntax::lines;
 
 /// Models of more weights copy by themselves. Measured with one of 8.5 million weights; a model of hundreds of millions
 /// was never seen to gain.
 pub const MOST_WEIGHTS: u64 = 50_000_000;
 
-/// Lines looked through above the cursor, and as many below.
+/// Lines looked through above the cursor, and as many below; and bytes of them.
 const REACH: usize = 2000;
+const REACH_BYTES: usize = 256 << 10;
 /// Lines that are longer are data.
 const LONGEST: usize = 400;
 /// Lines before a place that are compared.
@@ -24,6 +25,8 @@ const DEEP: usize = 4;
 const MOST: usize = 8;
 /// Bytes of what is typed on the line that must agree at least, where not all of it does…
 const LEAST: usize = 4;
+/// …and at most…
+const MOST_TYPED: usize = 160;
 /// …and those from which on it says something, in part and whole.
 const TELLING_PART: usize = 12;
 const TELLING_WHOLE: usize = 8;
@@ -48,8 +51,8 @@ impl Precedent {
     }
 }
 
-/// The texts that followed, the best first, for a cursor at byte `offset`. Does not parse; looks at [`REACH`] lines each
-/// way at the most.
+/// The texts that followed, the best first, for a cursor at byte `offset`. What stands right of the cursor already, but for
+/// closers, ends each of them. Does not parse; looks at [`REACH`] lines and [`REACH_BYTES`] each way at the most.
 pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
     let offset = lines::floor(rope, offset);
     let at = rope.byte_to_line(offset);
@@ -59,12 +62,15 @@ pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
     }
     let typed = line::text(rope, start, offset);
     let begin = |line: usize| rope.line_to_byte(line.min(rope.len_lines()));
-    let above = line::text(rope, begin(at.saturating_sub(REACH)), start);
-    let below = line::text(rope, begin(at + 1), begin(at + 1 + REACH));
+    let from = begin(at.saturating_sub(REACH)).max(start.saturating_sub(REACH_BYTES));
+    let above = line::text(rope, from, start);
+    let below = line::text(rope, begin(at + 1), begin(at + 1 + REACH).min(begin(at + 1) + REACH_BYTES));
+    let right = line::text(rope, offset, line::line_end(rope, offset).min(offset + LONGEST));
     let (above, below) = (visible(&above), visible(&below));
     let here = Here {
         typed: typed.trim_start(),
         ends: ends(typed.trim_start()),
+        right: if right.chars().all(is_closer) { "" } else { right.trim_end() },
         above: before(&above, above.len()),
         below: below.first().copied(),
     };
@@ -97,7 +103,7 @@ fn best(mut found: Vec<Found>) -> Vec<Precedent> {
 
 /// The lines that say something, without the blanks round them.
 fn visible(text: &str) -> Vec<&str> {
-    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect()
+    text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect()
 }
 
 /// The lines before one, nearest first.
@@ -107,8 +113,12 @@ fn before<'a>(lines: &'a [&'a str], index: usize) -> impl Iterator<Item = &'a st
 
 /// How the text reads at the cursor.
 struct Here<'a, I> {
+    /// Left of the cursor, without the blanks that begin the line.
     typed: &'a str,
-    ends: Vec<&'a str>,
+    /// Lengths of the ends of it that begin with a word or a sign, the longest first.
+    ends: Vec<usize>,
+    /// Right of the cursor, unless it is closers alone.
+    right: &'a str,
     above: I,
     below: Option<&'a str>,
 }
@@ -133,43 +143,54 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Here<'a, I> {
         far: usize,
     ) -> Option<Found<'l>> {
         // What stands just below is not wanted again; nor, as a whole, what stands just above.
-        let is_near = |near: Option<&str>| near == Some(line);
-        let repeats = self.typed.is_empty() && is_telling(line) && is_near(self.above.clone().next());
-        if line.len() > LONGEST || is_near(self.below) || repeats {
+        let repeats = self.typed.is_empty() && is_telling(line) && self.above.clone().next() == Some(line);
+        if line.len() > LONGEST || self.below == Some(line) || repeats {
             return None;
         }
         let above = before.zip(self.above.clone()).take_while(|(there, here)| there == here).count() as u32;
         let lines = above + u32::from(behind.is_some() && behind.copied() == self.below);
-        if self.typed.is_empty() {
-            return (above > 0).then_some(Found { rest: line, agreeing: lines, typed: 0, far });
-        }
-        if let Some(rest) = line.strip_prefix(self.typed) {
-            let whole = 1 + u32::from(self.typed.len() >= TELLING_WHOLE);
-            let found = Found { rest, agreeing: lines + whole, typed: usize::MAX, far };
-            return (!rest.trim().is_empty()).then_some(found);
-        }
-        let (rest, typed) = rest_behind(line, &self.ends)?;
-        let agreeing = lines.min(1) + u32::from(typed >= TELLING_PART);
-        (!rest.trim().is_empty()).then_some(Found { rest, agreeing, typed, far })
+        let (rest, agreeing, typed) = if self.typed.is_empty() {
+            (line, if above > 0 { self.worth(line, lines) } else { return None }, 0)
+        } else if let Some(rest) = line.strip_prefix(self.typed) {
+            (rest, lines + 1 + u32::from(self.typed.len() >= TELLING_WHOLE), usize::MAX)
+        } else {
+            let (rest, typed) = self.rest_behind(line)?;
+            (rest, lines.min(1) + u32::from(typed >= TELLING_PART), typed)
+        };
+        let new = rest.trim_end().strip_suffix(self.right)?;
+        (!new.trim().is_empty()).then_some(Found { rest, agreeing, typed, far })
+    }
+
+    /// What it says that `lines` agree before `line`: little where that stands just before the cursor, for then the text
+    /// counts something up (`1 =>`, `2 =>`), and wants the next.
+    fn worth(&self, line: &str, lines: u32) -> u32 {
+        let counts = line.contains(char::is_alphanumeric) && self.above.clone().any(|above| above == line);
+        if counts { 0 } else { lines }
+    }
+
+    /// What `line` has behind the longest end of what is typed that stands in it as whole words, the last of them perhaps
+    /// begun. And the bytes of that end.
+    fn rest_behind<'l>(&self, line: &'l str) -> Option<(&'l str, usize)> {
+        let shortest = &self.typed[self.typed.len() - *self.ends.last()?..];
+        let found = line.match_indices(shortest).filter_map(|(at, _)| {
+            let end = at + shortest.len();
+            let alike = line.as_bytes()[..end].iter().rev().zip(self.typed.as_bytes().iter().rev());
+            let alike = alike.take_while(|(there, here)| there == here).count();
+            let ends = &self.ends[self.ends.partition_point(|&length| length > alike)..];
+            let typed = ends.iter().find(|&&length| !is_inside(line, end - length))?;
+            Some((&line[end..], *typed))
+        });
+        found.max_by_key(|(_, typed)| *typed)
     }
 }
 
-/// The ends of what is typed that begin with a word or a sign, the longest first.
-fn ends(typed: &str) -> Vec<&str> {
-    let starts = typed.char_indices().map(|(at, _)| at).take_while(|at| typed.len() - at >= LEAST);
-    let starts = starts.filter(|&at| !is_inside(typed, at) && !typed[at..].starts_with(char::is_whitespace));
-    starts.map(|at| &typed[at..]).collect()
-}
-
-/// What `line` has behind the longest of `ends` that stands in it as whole words, the last of them perhaps begun. And the
-/// bytes of that end.
-fn rest_behind<'l>(line: &'l str, ends: &[&str]) -> Option<(&'l str, usize)> {
-    // Where the shortest is not, none is.
-    line.find(*ends.last()?)?;
-    ends.iter().find_map(|end| {
-        let at = line.rfind(end).filter(|&at| !is_inside(line, at))?;
-        Some((&line[at + end.len()..], end.len()))
-    })
+/// The lengths of the ends of `typed` that begin with a word or a sign, the longest first.
+fn ends(typed: &str) -> Vec<usize> {
+    let starts = typed
+        .char_indices()
+        .map(|(at, _)| at)
+        .filter(|&at| !is_inside(typed, at) && !typed[at..].starts_with(char::is_whitespace));
+    starts.map(|at| typed.len() - at).filter(|length| (LEAST..=MOST_TYPED).contains(length)).collect()
 }
 
 /// Whether a word goes on at byte `at` that began before it.
@@ -201,14 +222,15 @@ mod tests {
 
     #[test]
     fn a_line_follows_the_lines_before_it() {
-        check("if a:\n    b()\nelse:\n    c()\nif a:\n    |", &[("b()", 1, 1)]);
+        check("if a:\n    b()\nelse:\n    c()\nd()\ne()\nif a:\n    |", &[("b()", 1, 1)]);
         // More lines that agree are more; blanks are none, neither round a line nor between lines.
-        check("x\na\n b1\ny\na\n  b2\n\nx\n\na\n|\n", &[("b1", 2, 1), ("b2", 1, 1)]);
+        check("x\na\n b1\ny\na\n  b2\nz\nz\n\nx\n\na\n|\n", &[("b1", 2, 1), ("b2", 1, 1)]);
         // What follows there may follow here too. The nearest comes first.
-        check("a\nb1\nend\na\nb2\na\n|\nend\n", &[("b1", 2, 1), ("b2", 1, 1)]);
-        check("a\nb1\na\nb2\na\n|\n", &[("b2", 1, 1), ("b1", 1, 1)]);
+        check("a\nb1\nend\nq\na\nb2\nx\nx\nx\na\n|\nend\n", &[("b1", 2, 1), ("b2", 1, 1)]);
+        check("a\nb1\na\nb2\na\n|\n", &[("b2", 0, 1), ("b1", 0, 1)]);
+        check("a\nb1\nc\nd\na\nb2\ne\nf\ng\na\n|\n", &[("b2", 1, 1), ("b1", 1, 1)]);
         // In several places; below too.
-        check("a\nb\na\n|\nc\na\nb\n", &[("b", 1, 2)]);
+        check("a\nb\nw\nx\ny\nz\na\n|\nc\na\nb\n", &[("b", 1, 2)]);
         check("one\n|\n", &[]);
         check("|", &[]);
     }
@@ -239,6 +261,25 @@ mod tests {
         check("a = my_load(1)\nreturn load(|\n", &[]);
         check("a = x.loaded(1)\nreturn x.load|\n", &[("ed(1)", 0, 1)]);
         check("a(1)\nb(|\n", &[]);
+        // The best of several in one line.
+        check("f.load(1) + my_load(2)\nreturn f.load(|\n", &[("1) + my_load(2)", 0, 1)]);
+        check("é.load(1)\r\nreturn é.load(|\r\n", &[("1)", 0, 1)]);
+    }
+
+    #[test]
+    fn what_stands_right_of_the_cursor_ends_it() {
+        check("x = compute(a, c)\nx = compute(|, b)\n", &[]);
+        check("x = compute(a, b)\nx = compute(|, b)\n", &[("a, b)", 2, 1)]);
+        check("a\nfoo(bar)\na\n|foo(bar)\n", &[]);
+        check("if one:\n    f()\nif |:\n", &[("one:", 1, 1)]);
+        // Closers are the editor's.
+        check("x = f(1)\nx = f(|)\n", &[("1)", 1, 1)]);
+    }
+
+    #[test]
+    fn what_is_counted_up_is_not_said_again() {
+        let arms = "1 => {\n go();\n}\n2 => {\n go();\n}\n|\n";
+        check(arms, &[("2 => {", 0, 1)]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ pub use sampler::{Mirostat, Sampler, Sampling};
 
 use crate::engine::slot::Token;
 
-/// A chosen token and the natural logarithm of its probability among what could be chosen.
+/// A chosen token and the natural logarithm of its probability among what could be chosen; what speaks for it besides the
+/// model counts (`follow`).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
     pub token: Token,

@@ -20,10 +20,13 @@ pub struct EngineStats {
     pub accepted_draft_tokens: u64,
     /// Calls of `llama_decode`.
     pub decode_calls: u64,
+    /// Requests that ended as cancelled.
+    pub cancels: u64,
     /// Tokens finished after the cancel flag of their request was set.
     pub after_cancel_tokens: u64,
     pub busy_ms: u64,
     pub queue_ms: Percentiles,
+    /// From a cancel in the middle of a computation to its end.
     pub cancel_ms: Percentiles,
     pub tokens_per_second: Speed,
 }
@@ -57,6 +60,7 @@ impl EngineStats {
             drafted_tokens: self.drafted_tokens + other.drafted_tokens,
             accepted_draft_tokens: self.accepted_draft_tokens + other.accepted_draft_tokens,
             decode_calls: self.decode_calls + other.decode_calls,
+            cancels: self.cancels + other.cancels,
             after_cancel_tokens: self.after_cancel_tokens + other.after_cancel_tokens,
             busy_ms: self.busy_ms + other.busy_ms,
             queue_ms: percentiles(self.queue_ms, other.queue_ms),

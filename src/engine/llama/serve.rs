@@ -84,7 +84,7 @@ pub fn serve(shared: &Arc<Shared>, loaded: Loaded, trial: Option<Trial>) -> Resu
         context_tokens,
         tasks: Vec::new(),
         retired: Vec::new(),
-        stepped: None,
+        computed: None,
         turn: Turn::default(),
         owed: false,
         drafts: !context.falls_back() && !without.drafts,
@@ -125,8 +125,8 @@ pub struct Server<'a> {
     pub shape: Shape,
     pub chores: Chores,
     retired: Vec<Prompt>,
-    /// The request that had the last step, and when that ended.
-    stepped: Option<(u64, Instant)>,
+    /// Of the last computation, whose it was and when it ended.
+    computed: Option<(u64, Instant)>,
 }
 
 impl Server<'_> {
@@ -146,12 +146,11 @@ impl Server<'_> {
             let shared = self.shared;
             let Some(_turn) = shared.desk.take(want) else { continue };
             self.owed = want == Want::Owed;
-            let Entry { lane, arrival: id, .. } = self.tasks[index].entry();
+            let lane = self.tasks[index].entry().lane;
             let began = Instant::now();
             let step = self.step(index);
             self.shared.interrupt.running.store(0, Ordering::SeqCst);
             let ended = Instant::now();
-            self.stepped = Some((id, ended));
             lock(&self.shared.counters).busy += ended - began;
             if lane == Lane::Action && !matches!(step, Step::Yielded) {
                 self.turn.had(began, ended);
@@ -234,10 +233,14 @@ impl Server<'_> {
     fn end_cancelled(&mut self) {
         while let Some(index) = self.tasks.iter().position(Task::is_cancelled) {
             let job = &self.tasks[index].job;
-            let ended = self.stepped.filter(|(id, _)| *id == job.id).map(|(_, ended)| ended);
-            if let Some(at) = job.cancelled.get().filter(|&&at| ended.is_some_and(|ended| at <= ended)) {
-                lock(&self.shared.counters).cancel.push(at.elapsed().as_secs_f64() * 1000.0);
+            let ended = self.computed.filter(|(id, _)| *id == job.id).map(|(_, ended)| ended);
+            let cancelled = job.cancelled.get().filter(|&&at| ended.is_some_and(|ended| at <= ended));
+            let mut counters = lock(&self.shared.counters);
+            counters.stats.cancels += 1;
+            if let Some(at) = cancelled {
+                counters.cancel.push(at.elapsed().as_secs_f64() * 1000.0);
             }
+            drop(counters);
             self.end(index, Stop::Cancelled);
         }
     }
@@ -317,6 +320,7 @@ impl Server<'_> {
             return Ok(None);
         }
         let decoded = self.context.decode(slot, held, tokens, rows);
+        self.computed = Some((task.job.id, Instant::now()));
         let mut counters = lock(&self.shared.counters);
         counters.stats.decode_calls += 1;
         let finished = match decoded {

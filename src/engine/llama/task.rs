@@ -189,6 +189,9 @@ impl Task {
     }
 }
 
+/// Bytes in which the first token of a text is found.
+const FIRST_TOKEN: usize = 64;
+
 /// What the precedents of an answer say comes next. `front` is what stands before the answer and is written with it;
 /// `forced` what the next tokens have to agree with.
 fn votes(
@@ -199,6 +202,8 @@ fn votes(
     vocabulary: &Vocabulary,
 ) -> Vec<Vote> {
     sample::votes(precedents, said, |rest| {
+        // One token is wanted, and no piece of a word is longer.
+        let rest = &rest[..rest.floor_char_boundary(FIRST_TOKEN)];
         let text = [front, rest.as_bytes()].concat();
         let token = *vocabulary.tokenize(std::str::from_utf8(&text).ok()?).first()?;
         let piece = vocabulary.pieces().piece(token);

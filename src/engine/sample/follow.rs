@@ -12,8 +12,10 @@ use crate::engine::slot::Token;
 
 /// How much less likely than the best a token may be, by what agrees at the precedent.
 const MARGINS: [f32; 4] = [0.2, 0.3, 0.6, 0.9];
-/// More for each byte that was followed.
+/// More for each byte that was followed…
 const A_BYTE: f32 = 0.02;
+/// …but no more than this: what the model is sure of stands.
+const LARGEST: f32 = 0.9;
 /// Half of what speaks for a token besides the model is counted as its probability: with all of it, texts were shown as
 /// sure that were right one time in three.
 const COUNTED: f32 = 0.5;
@@ -47,10 +49,10 @@ pub fn votes(
             None => tokens.push((token, precedent.mass(), precedent.agreeing)),
         }
     }
-    let followed = A_BYTE * said.len() as f32;
+    let followed = A_BYTE * said.trim_ascii_start().len() as f32;
     let vote = |(token, mass, agreeing): (Token, f32, u32)| {
         let margin = MARGINS[(agreeing as usize).min(MARGINS.len() - 1)] + followed;
-        Vote { token, margin: margin.min(1.0) * mass / all }
+        Vote { token, margin: margin.min(LARGEST) * mass / all }
     };
     tokens.into_iter().map(vote).collect()
 }
@@ -108,14 +110,14 @@ mod tests {
             assert_eq!(margins(&[precedent("go", agreeing, 1)], ""), [('g', margin)]);
         }
         assert_eq!(margins(&[precedent("going", 1, 1)], "goin"), [('g', 0.38)]);
-        assert_eq!(margins(&[precedent(&"g".repeat(99), 1, 1)], &"g".repeat(90)), [('g', 1.0)]);
+        assert_eq!(margins(&[precedent(&"g".repeat(99), 1, 1)], &"g".repeat(90)), [('g', 0.9)]);
         // Said to its end, or not said.
         assert_eq!(margins(&[precedent("go", 1, 1)], "go"), []);
         assert_eq!(margins(&[precedent("go", 1, 1)], "s"), []);
         assert_eq!(margins(&[precedent("漢", 1, 1)], "\u{6f22}"), []);
         // Blanks before it.
-        assert_eq!(margins(&[precedent("go", 1, 1)], "    g"), [('o', 0.4)]);
-        assert_eq!(margins(&[precedent(" = 1", 1, 1)], " "), [('=', 0.32)]);
+        assert_eq!(margins(&[precedent("go", 1, 1)], "    g"), [('o', 0.32)]);
+        assert_eq!(margins(&[precedent(" = 1", 1, 1)], " "), [('=', 0.3)]);
     }
 
     #[test]
@@ -144,6 +146,10 @@ mod tests {
         // The model's own choice is surer with a precedent.
         assert_eq!(chosen(&[(0, 0.4), (1, 0.4)]), (0, 0.7));
         assert_eq!(chosen(&[(0, 1.0)]), (0, 1.0));
+        // What the model is sure of stands.
+        let sure = Choice { token: 0, log_probability: 0.99_f32.ln() };
+        let vote = Vote { token: 1, margin: LARGEST };
+        assert_eq!(follow(&[0.99_f32.ln(), 0.01_f32.ln()], sure, &[vote]), sure);
         // No such token, and no number.
         assert_eq!(chosen(&[(7, 1.0), (-1, 1.0), (1, f32::NAN)]), (0, 0.5));
         let odd = follow(
