@@ -52,10 +52,7 @@ fn suggested(marked: &str, name: &str, others: &[(&str, &str)]) -> String {
 
 /// The same, with more on the command line.
 fn suggested_with(arguments: &[&str], marked: &str, name: &str, others: &[(&str, &str)]) -> String {
-    let mut server = Process::spawn_with(None, arguments, &[]);
-    let params = json!({ "processId": null, "rootUri": null, "capabilities": capabilities() });
-    assert!(server.call("initialize", params)["error"].is_null());
-    server.notify("initialized", json!({}));
+    let mut server = Process::spawn_with(None, arguments, &[]).initialized(capabilities());
     assert_eq!(server.settled()["state"], "ready");
     let language = |name: &str| if name.ends_with(".py") { "python" } else { "rust" };
     for (other, text) in others {

@@ -23,6 +23,16 @@ pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
+/// Whether a word that begins before byte `at` of `text`, a character border, goes on behind it.
+pub fn splits_word(text: &str, at: usize) -> bool {
+    text[..at].ends_with(is_word) && text[at..].starts_with(is_word)
+}
+
+/// Whether a line says enough for its repetition to mean something.
+pub fn is_telling(line: &str) -> bool {
+    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
+}
+
 /// The blanks that `line` begins with.
 pub fn indent_of(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]

@@ -7,7 +7,7 @@
 
 use ropey::Rope;
 
-use crate::completion::line::{self, is_closer, is_word};
+use crate::completion::line::{self, is_closer, is_telling, splits_word};
 use crate::syntax::lines;
 
 /// Models of more weights do without: they read more and copy more of it. It was measured with one of 8.5 million alone.
@@ -90,10 +90,11 @@ fn best(mut found: Vec<Found>) -> Vec<Precedent> {
     found.sort_by_key(|found| (std::cmp::Reverse((found.agreeing, found.typed)), found.far));
     let mut best: Vec<Precedent> = Vec::new();
     for found in found {
-        let text = format!("{}\n", found.rest);
-        if let Some(known) = best.iter_mut().find(|known| known.text == text) {
+        let is_same = |known: &&mut Precedent| known.text.strip_suffix('\n') == Some(found.rest);
+        if let Some(known) = best.iter_mut().find(is_same) {
             known.places += 1;
         } else if best.len() < MOST {
+            let text = format!("{}\n", found.rest);
             best.push(Precedent { text, agreeing: found.agreeing, places: 1 });
         }
     }
@@ -176,7 +177,7 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Here<'a, I> {
             let alike = line.as_bytes()[..end].iter().rev().zip(self.typed.as_bytes().iter().rev());
             let alike = alike.take_while(|(there, here)| there == here).count();
             let ends = &self.ends[self.ends.partition_point(|&length| length > alike)..];
-            let typed = ends.iter().find(|&&length| !is_inside(line, end - length))?;
+            let typed = ends.iter().find(|&&length| !splits_word(line, end - length))?;
             Some((&line[end..], *typed))
         });
         found.max_by_key(|(_, typed)| *typed)
@@ -188,18 +189,8 @@ fn ends(typed: &str) -> Vec<usize> {
     let starts = typed
         .char_indices()
         .map(|(at, _)| at)
-        .filter(|&at| !is_inside(typed, at) && !typed[at..].starts_with(char::is_whitespace));
+        .filter(|&at| !splits_word(typed, at) && !typed[at..].starts_with(char::is_whitespace));
     starts.map(|at| typed.len() - at).filter(|length| (LEAST..=MOST_TYPED).contains(length)).collect()
-}
-
-/// Whether a word goes on at byte `at` that began before it.
-fn is_inside(text: &str, at: usize) -> bool {
-    text[..at].ends_with(is_word) && text[at..].starts_with(is_word)
-}
-
-/// Whether a line says enough for its repetition to mean something.
-fn is_telling(line: &str) -> bool {
-    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
 }
 
 #[cfg(test)]

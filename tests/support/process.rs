@@ -35,12 +35,16 @@ const SETTINGS: &str = "[completion]\nmaxTimeMs = 60000\n[model]\nthreads = 1\n"
 impl Process {
     /// Starts `codesage lsp` with a model file (none: the one in the box), initialized with `capabilities`.
     pub fn start(model: Option<&Path>, capabilities: Value) -> Self {
-        let mut process = Self::spawn(model);
+        Self::spawn(model).initialized(capabilities)
+    }
+
+    /// Says to one that was started what a client can do, and that it may begin.
+    pub fn initialized(mut self, capabilities: Value) -> Self {
         let params = json!({ "processId": null, "rootUri": null, "capabilities": capabilities });
-        let reply = process.call("initialize", params);
+        let reply = self.call("initialize", params);
         assert!(reply["error"].is_null(), "{reply}");
-        process.notify("initialized", json!({}));
-        process
+        self.notify("initialized", json!({}));
+        self
     }
 
     /// Starts it without saying anything.

@@ -1,7 +1,7 @@
 //! Where a text meets what stands right of the cursor: no closer doubled, none lost, no text repeated.
 
 use crate::completion::Reason;
-use crate::completion::line::{Surroundings, indent_of, is_word};
+use crate::completion::line::{Surroundings, indent_of, is_word, splits_word};
 use crate::completion::shape::visible;
 
 /// A text put before what stands right of the cursor.
@@ -121,15 +121,16 @@ fn before_text(text: &str, rest: &str) -> Result<Met, Option<Reason>> {
         line[at..].starts_with([')', ']', '}'])
             && !balance.unmatched.iter().any(|(c, end)| end - c.len_utf8() == at)
     };
-    let splits_word = |at: usize| line[..at].ends_with(is_word) && line[at..].starts_with(is_word);
     let whole = rest.trim_end();
     let at_whole = line.match_indices(whole).map(|(at, _)| at).find(|at| {
-        !is_own(*at) && !splits_word(*at) && (visible(whole) > 1 || at + whole.len() == line.trim_end().len())
+        !is_own(*at)
+            && !splits_word(line, *at)
+            && (visible(whole) > 1 || at + whole.len() == line.trim_end().len())
     });
     let at_part = || {
         (0..line.len()).filter(|at| line.is_char_boundary(*at)).find(|at| {
             let part = &line[*at..];
-            rest.starts_with(part) && !is_own(*at) && !splits_word(*at)
+            rest.starts_with(part) && !is_own(*at) && !splits_word(line, *at)
         })
     };
     let mut added = &line[..at_whole.or_else(at_part).unwrap_or(line.len())];

@@ -3,6 +3,7 @@
 //! Lines that come again and again, and short cycles inside a line. Not repetition: a rule drawn on purpose (`----`),
 //! columns of a table, placeholders, a number's zeros.
 
+use crate::completion::line::is_telling;
 use crate::completion::shape::End;
 
 /// A line that says something is repeated when it comes this often in a row; so are two to four such lines.
@@ -42,11 +43,6 @@ pub fn found(text: &str, end: End) -> Option<usize> {
         start += line.len();
     }
     None
-}
-
-/// Whether a line says enough for its repetition to mean something.
-pub fn is_telling(line: &str) -> bool {
-    line.chars().filter(|c| c.is_alphanumeric()).count() >= 3
 }
 
 /// The index of the line where the second round begins, where `lines` end with too many rounds of the same.

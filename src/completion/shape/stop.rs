@@ -1,10 +1,10 @@
 //! Where a text must end whatever comes next: one pure function of the text so far, asked after every piece.
 
-use crate::completion::line::{Surroundings, is_closer, is_word};
+use crate::completion::line::{Surroundings, is_closer, is_telling, is_word};
 use crate::completion::policy::Mode;
 use crate::completion::shape::End;
 use crate::completion::shape::overlap::Balance;
-use crate::completion::shape::repetition::{self, is_telling};
+use crate::completion::shape::repetition;
 use crate::syntax::language::{Blocks, Language};
 use crate::syntax::lines;
 use crate::syntax::scope;

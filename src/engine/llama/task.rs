@@ -146,9 +146,10 @@ impl Task {
         self.is_forced = !forced.is_empty();
         let choice = match &mut self.sampler {
             None => {
-                let best = match forced.is_empty() {
-                    true => sample::greedy(row),
-                    false => sample::among(row, candidates().into_iter()),
+                let best = if forced.is_empty() {
+                    sample::greedy(row)
+                } else {
+                    sample::among(row, candidates().into_iter())
                 };
                 let votes =
                     votes(&self.job.request.precedents, &self.said, &self.forced, &forced, vocabulary);
