@@ -14,18 +14,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import gguf
-import numpy as np
 import torch
 import torch.nn.functional as F
-from gguf import GGUFReader, quants
-from tokenizers import AddedToken, Tokenizer, models
+from tokenizers import Tokenizer
 
 from checkpoint import check_tokenizer, load
-from export import halves, tensor_names
-from inputs import BadInputError, documents, reporting
+from inputs import documents, reporting
 from model import Mini, Shape, rotate
-from tokenizer import END, MIDDLE, PREFIX, SPECIAL, SUFFIX, untrained
+from restore import Exported
+from tokenizer import END, MIDDLE, PREFIX, SUFFIX
 
 LINES_BEFORE, LINES_AFTER = 25, 11
 HOLES_A_FILE, HOLES = 4, 238
@@ -104,40 +101,10 @@ def roomy(shape: Shape) -> Shape:
 
 def from_gguf(path: Path) -> Model:
     """The model as it is shipped: its weights dequantised, its tokenizer as the file has it."""
-    try:
-        reader = GGUFReader(path)
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{path} is no readable GGUF ({error})") from error
-
-    def value(key: str) -> int | float:
-        return reader.fields[key].contents()
-
-    tensors = {t.name: t for t in reader.tensors}
-    shape = Shape(
-        vocabulary=int(tensors["token_embd.weight"].shape[1]),
-        width=int(value("llama.embedding_length")),
-        layers=int(value("llama.block_count")),
-        heads=int(value("llama.attention.head_count")),
-        feed_forward=int(value("llama.feed_forward_length")),
-        length=int(value("llama.context_length")),
-        rope_base=float(value("llama.rope.freq_base")),
-        epsilon=float(value("llama.attention.layer_norm_rms_epsilon")),
-    )
-    state = {}
-    for ours, theirs in tensor_names(shape.layers).items():
-        tensor = tensors[theirs]
-        weight = quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        if ours.endswith((".q.weight", ".k.weight")):
-            weight = halves(weight, shape.heads)
-        state[ours] = torch.from_numpy(np.ascontiguousarray(weight))
-    mini = Mini(roomy(shape))
-    mini.load_state_dict(state)
-    vocabulary = {token: i for i, token in enumerate(reader.fields[gguf.Keys.Tokenizer.LIST].contents())}
-    merges = [tuple(m.split(" ")) for m in reader.fields[gguf.Keys.Tokenizer.MERGES].contents()]
-    tokenizer = untrained()
-    tokenizer.model = models.BPE(vocab=vocabulary, merges=merges)
-    tokenizer.add_special_tokens([AddedToken(token, special=True) for token in SPECIAL])
-    return Model(mini, tokenizer)
+    exported = Exported(path)
+    mini = Mini(roomy(exported.shape()))
+    mini.load_state_dict(exported.weights())
+    return Model(mini, exported.tokenizer())
 
 
 def from_checkpoint(path: Path, tokenizer: Path) -> Model:

@@ -37,8 +37,9 @@ DEFINITION = re.compile(
 CONDITION = re.compile(r"(?:if|while|elif|match|for) (.{2,}?) ?[{:]$")
 WORD = re.compile(r"[A-Za-z_]{4,}")
 
-KINDS = {"rest": 0.42, "inside": 0.04, "inner": 0.09, "line": 0.28, "block": 0.13, "empty": 0.04}
+KINDS = {"rest": 0.34, "inside": 0.04, "inner": 0.09, "line": 0.40, "block": 0.09, "empty": 0.04}
 WITH_PATH, WITH_SNIPPETS, AT_TOKEN_BORDER, AT_END_OF_FILE = 0.5, 0.45, 0.5, 0.08
+WHOLE_ROOM = 0.4  # of the samples, as long as the product's prompts; the others are shorter, for more middles a row
 TEST_WEIGHT = 0.3  # of a test file, against other files of its package
 PACKAGE_POWER = 0.75  # a package weighs as much as its size to this power: no package drowns the others
 # Weights of the loss. Nothing marks the cursor in this layout, so the ends of lines in `head` would teach the model to go on
@@ -165,7 +166,7 @@ class Samples:
     def sample(self, room: int) -> tuple[list[int], list[int]]:
         """Prompt and middle (with its end token), usually at most `room` tokens together."""
         file = self.file()
-        budget = room if self.rng.random() < 0.25 else int(np.exp(self.rng.uniform(np.log(SHORTEST), np.log(640))))
+        budget = room if self.rng.random() < WHOLE_ROOM else int(np.exp(self.rng.uniform(np.log(SHORTEST), np.log(640))))
         characters = int((min(budget, room) - 8) * CHARACTERS_A_TOKEN * 0.9)
         before: list[int] = []
         if self.rng.random() < WITH_SNIPPETS and characters > 900:
@@ -238,7 +239,7 @@ class Samples:
             cursor = start if self.rng.random() < 0.7 else int(self.rng.integers(start, end))
         elif kind == "line":
             # At the start of the line, or behind the indentation that the editor has put there.
-            cursor = begin if self.rng.random() < 0.4 else visible
+            cursor = begin if self.rng.random() < 0.2 else visible
             if self.rng.random() < 0.2 and line + 2 < len(starts):
                 end = starts[line + 2] - 1
         elif kind == "block":

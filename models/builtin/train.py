@@ -65,8 +65,10 @@ class Run:
         checkpoint.check_shape(out, old, self.shape)
         checkpoint.check_tokenizer(out, old, self.args.data / "tokenizer.json")
         self.model.load_state_dict(old["model"])
-        self.muon.load_state_dict(old["muon"])
-        self.adam.load_state_dict(old["adam"])
+        # None: restore.py has made it, of the weights alone.
+        if old["muon"] is not None:
+            self.muon.load_state_dict(old["muon"])
+            self.adam.load_state_dict(old["adam"])
         self.step, self.used = old["step"], old["used"]
         left = self.args.minutes - self.used / 60
         self.fallen = old.get("fallen", left < self.args.fall)
