@@ -1,9 +1,10 @@
-//! What a keystroke costs before any model is asked: the edit, the tree, the chunks, the columns.
+//! What a keystroke costs before any model is asked: the edit, the tree, the chunks, the columns, the precedents.
 //!
 //! The goal is a change of a 10,000-line document visible in a snapshot within 1 ms at the 99th percentile.
 
 use std::hint::black_box;
 
+use codesage::completion::precedent::precedents;
 use codesage::syntax::{Language, chunk, scope, tree};
 use codesage::text::{Change, Document, DocumentStore, Encoding, Position};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -93,5 +94,18 @@ fn parses(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, change_to_snapshot, positions, parses);
+fn looking_for_precedents(c: &mut Criterion) {
+    let rope = Rope::from_str(&long(RUST));
+    let others = vec![rope.clone(); 12];
+    let start = rope.line_to_byte(5_000);
+    let rest = rope.byte_slice(start..).to_string();
+    let typed = start + rest.find("self.").map_or(0, |at| at + "self.".len());
+    for (name, offset) in [("at the start of a line", start), ("behind what is typed", typed)] {
+        c.bench_function(&format!("precedents {name}, 10,000 lines and twelve files open"), |b| {
+            b.iter(|| precedents(&rope, black_box(offset), black_box(&others)));
+        });
+    }
+}
+
+criterion_group!(benches, change_to_snapshot, positions, parses, looking_for_precedents);
 criterion_main!(benches);

@@ -78,15 +78,18 @@ fn it_goes_on_inside_a_word() {
     assert!(text.starts_with("ues["), "{text:?}");
 }
 
+/// Files are followed by what computes, not by the model: without that, what is written is the model's own.
+const ITS_OWN: &[&str] = &["--without", "precedents"];
+
 /// A name that only another file has, begun: with that file open it is written to its end.
 #[test]
 fn it_copies_a_name_from_another_file() {
     let other = "class Desk:\n    def tariff_for(self, days: int) -> int:\n        return self.tariff_for(days - 1)\n\n    \
                  def tariff_for_all(self, days):\n        return self.tariff_for(days)\n";
     let marked = "def total(desk, days):\n    return desk.tariff_$0\n";
-    let text = suggested(marked, "total.py", &[("fines.py", other)]);
+    let text = suggested_with(ITS_OWN, marked, "total.py", &[("fines.py", other)]);
     assert!(text.starts_with("for("), "{text:?}");
-    let alone = suggested(marked, "total.py", &[]);
+    let alone = suggested_with(ITS_OWN, marked, "total.py", &[]);
     assert!(!alone.starts_with("for("), "{alone:?}");
 }
 
@@ -104,6 +107,21 @@ fn it_goes_on_as_the_file_does_elsewhere() {
     // With half a word typed, which is healed.
     let begun = marked.replace("$0", "rai$0");
     assert_eq!(suggested(&begun, "gates.py", &[]), expected.trim_start_matches("rai"));
-    let alone = suggested_with(&["--without", "precedents"], &marked, "gates.py", &[]);
+    let alone = suggested_with(ITS_OWN, &marked, "gates.py", &[]);
     assert_ne!(alone, expected);
+}
+
+/// And as another open file of the language does, where other files may be read.
+#[test]
+fn it_goes_on_as_another_file_does() {
+    let other = "def first(request):\n    if not is_trusted(request):\n        raise UntrustedError(request, why=\"no seal\")\n";
+    let marked =
+        "def second(request):\n    if not is_trusted(request):\n        $0\n    return gate(request)\n";
+    let expected = "raise UntrustedError(request, why=\"no seal\")";
+    assert_eq!(suggested(marked, "gates.py", &[("first.py", other)]), expected);
+    assert_ne!(suggested(marked, "gates.py", &[("first.rs", other)]), expected);
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    fs::write(settings.path(), "[context]\ncrossFile = false\n").unwrap();
+    let alone = &["--config", settings.path().to_str().unwrap()];
+    assert_ne!(suggested_with(alone, marked, "gates.py", &[("first.py", other)]), expected);
 }

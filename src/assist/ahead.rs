@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::assist::freeze::{answer_tokens, typed_tokens};
-use crate::assist::prepare::{most_for, precedents};
+use crate::assist::freeze::{Cursor, answer_tokens, typed_tokens};
+use crate::assist::prepare::most_for;
 use crate::assist::run::{Purpose, Start};
 use crate::assist::{Assistant, Rules};
 use crate::completion::cache::Origin;
@@ -112,7 +112,8 @@ impl Assistant {
             multiline: self.multiline(rules, Trigger::Automatic),
         });
         let mode = mode.ok()?;
-        let precedents = precedents(rules, &card, accepted.rope(), offset);
+        let at = Cursor { uri, document: accepted.clone(), offset };
+        let precedents = self.precedents(&at, rules, &card);
         let purpose = Purpose {
             document: accepted,
             offset,

@@ -2,11 +2,11 @@
 //! Blocking: it parses, tokenizes and reads ignore files, so it runs on a thread of its own and never on the transport
 //! task. Does not choose what a prompt holds: `freeze` does.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ropey::Rope;
 use url::Url;
 
 use crate::assist::freeze::{Cursor, Quote, answer_tokens, typed_tokens};
@@ -109,7 +109,7 @@ impl Assistant {
             mode,
             max_tokens: most_for(mode, most_tokens),
             hold: self.hold(ask, settings.debounce_ms)?,
-            precedents: precedents(rules, &card, rope, ask.at.offset),
+            precedents: self.precedents(&ask.at, rules, &card),
         })))
     }
 
@@ -192,6 +192,21 @@ impl Assistant {
         lock(&self.places).of(&ask.at.uri).map(look).ok_or(Reason::Stale)
     }
 
+    /// What follows elsewhere in this text and in others that may be quoted, for a model that does not see it. Reads
+    /// ignore files.
+    pub(super) fn precedents(&self, at: &Cursor, rules: &Rules, card: &ModelCard) -> Vec<Precedent> {
+        // Of a server's model the weights are not known.
+        let is_small = (1..=precedent::MOST_WEIGHTS).contains(&card.parameters);
+        if !is_small || !rules.settings.parts.has(Part::Precedents) {
+            return Vec::new();
+        }
+        let mut others =
+            if rules.settings.context.cross_file { self.quotable(&at.uri, rules) } else { Vec::new() };
+        others.retain(|other| other.document.language().id == at.document.language().id);
+        others.sort_by_key(|other| Reverse(other.recency));
+        precedent::precedents(at.document.rope(), at.offset, others.iter().map(|other| other.document.rope()))
+    }
+
     /// The prompt: what the anchor froze, and what was typed since.
     fn prompt(&self, ask: &Question, rules: &Rules, card: &ModelCard) -> Result<Fill, Reason> {
         let rope = ask.at.document.rope();
@@ -229,17 +244,6 @@ impl Assistant {
             self.backend.retire(Prompt::Fill(old.fill(String::new())));
         }
         Ok(prompt)
-    }
-}
-
-/// What follows elsewhere in the text, for a model that does not see it.
-pub fn precedents(rules: &Rules, card: &ModelCard, rope: &Rope, offset: usize) -> Vec<Precedent> {
-    // Of a server's model the weights are not known.
-    let is_small = (1..=precedent::MOST_WEIGHTS).contains(&card.parameters);
-    if is_small && rules.settings.parts.has(Part::Precedents) {
-        precedent::precedents(rope, offset)
-    } else {
-        Vec::new()
     }
 }
 

@@ -1,9 +1,10 @@
-//! Precedents: what follows elsewhere in a text where it reads as it does before the cursor.
+//! Precedents: what follows elsewhere where the text reads as it does before the cursor.
 //!
 //! Code repeats what stands near it (Tu, Su and Devanbu, *On the localness of software*, 2014), and a small model does not
 //! see it: of what it reads it copies little, and most of a file it does not read at all. So the lines round the cursor
-//! are looked for in the file, and what followed there is handed to whoever chooses the tokens, with how much of the text
-//! agrees. Does not decide: what a model is sure of stands (`engine::sample::follow`).
+//! are looked for in the file and in other open ones, and what followed there is handed to whoever chooses the tokens,
+//! with how much of the text agrees. Does not decide: which of it is taken, and against what odds, is for
+//! `engine::sample::follow`.
 
 use ropey::Rope;
 
@@ -13,9 +14,12 @@ use crate::syntax::lines;
 /// Models of more weights do without: they read more and copy more of it. It was measured with one of 8.5 million alone.
 pub const MOST_WEIGHTS: u64 = 50_000_000;
 
-/// Lines looked through above the cursor, and as many below; and bytes of them.
+/// Lines looked through above the cursor, and as many below, and of each other file; and bytes of them.
 const REACH: usize = 2000;
 const REACH_BYTES: usize = 256 << 10;
+/// Other files looked through at most, and bytes of all of them.
+const OTHERS: usize = 12;
+const OTHERS_BYTES: usize = 512 << 10;
 /// Lines that are longer are data.
 const LONGEST: usize = 400;
 /// Lines before a place that are compared.
@@ -29,8 +33,6 @@ const MOST_TYPED: usize = 160;
 /// …and those from which on it says something, in part and whole.
 const TELLING_PART: usize = 12;
 const TELLING_WHOLE: usize = 8;
-/// How much heavier a place is for each thing more that agrees.
-const HEAVIER: f32 = 3.0;
 
 /// A text that may follow the cursor, for it follows where the text reads like here.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,20 +41,17 @@ pub struct Precedent {
     pub text: String,
     /// Lines and parts of the line that agree: 0 for a few signs of what is typed.
     pub agreeing: u32,
-    /// Places where it follows so.
-    pub places: u32,
-}
-
-impl Precedent {
-    /// What it weighs among others that say something else.
-    pub fn mass(&self) -> f32 {
-        self.places as f32 * HEAVIER.powi(self.agreeing.min(8) as i32)
-    }
 }
 
 /// The texts that followed, the best first, for a cursor at byte `offset`. What stands right of the cursor already, but for
-/// closers, ends each of them. Does not parse; looks at 2,000 lines and 256 KiB each way at the most.
-pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
+/// closers, ends each of them. Of equal ones the nearest comes first: first this file, then `others`, as they are given.
+/// Does not parse; looks at 2,000 lines and 256 KiB each way at the most, and at as much of twelve other files, 512 KiB of
+/// them together.
+pub fn precedents<'a>(
+    rope: &Rope,
+    offset: usize,
+    others: impl IntoIterator<Item = &'a Rope>,
+) -> Vec<Precedent> {
     let offset = lines::floor(rope, offset);
     let at = rope.byte_to_line(offset);
     let start = line::line_start(rope, offset);
@@ -60,11 +59,10 @@ pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
         return Vec::new();
     }
     let typed = line::text(rope, start, offset);
-    let begin = |line: usize| rope.line_to_byte(line.min(rope.len_lines()));
-    let from = begin(at.saturating_sub(REACH)).max(start.saturating_sub(REACH_BYTES));
-    let above = line::text(rope, from, start);
-    let below = line::text(rope, begin(at + 1), begin(at + 1 + REACH).min(begin(at + 1) + REACH_BYTES));
+    let (above, below) = (above_line(rope, at), from_line(rope, at + 1, REACH_BYTES));
     let right = line::text(rope, offset, line::line_end(rope, offset).min(offset + LONGEST));
+    let others = beginnings(others);
+    let others: Vec<Vec<&str>> = others.iter().map(|text| visible(text)).collect();
     let (above, below) = (visible(&above), visible(&below));
     let here = Here {
         typed: typed.trim_start(),
@@ -82,20 +80,56 @@ pub fn precedents(rope: &Rope, offset: usize) -> Vec<Precedent> {
     for (near, line) in below.iter().enumerate().skip(1) {
         found.extend(here.meet(line, before(&below, near), below.get(near + 1), near));
     }
+    let mut far = above.len().max(below.len());
+    for other in &others {
+        for (index, line) in other.iter().enumerate() {
+            found.extend(here.meet(line, before(other, index), other.get(index + 1), far + index));
+        }
+        far += other.len();
+    }
     best(found)
 }
 
-/// The best of those found, those of one text together.
+/// What is looked at above a line: whole lines, of which there are no more than may be read.
+fn above_line(rope: &Rope, line: usize) -> String {
+    let end = rope.line_to_byte(line);
+    let from = end.saturating_sub(REACH_BYTES);
+    let first = rope.byte_to_line(from);
+    let first = if rope.line_to_byte(first) < from { first + 1 } else { first };
+    line::text(rope, rope.line_to_byte(first.max(line.saturating_sub(REACH)).min(line)), end)
+}
+
+/// What is looked at from a line on: whole lines, of no more than `room` bytes.
+fn from_line(rope: &Rope, line: usize, room: usize) -> String {
+    let start = rope.line_to_byte(line.min(rope.len_lines()));
+    let end = start + room.min(REACH_BYTES);
+    let last = if end < rope.len_bytes() { rope.byte_to_line(end) } else { rope.len_lines() };
+    line::text(rope, start, rope.line_to_byte(last.min(line + REACH)))
+}
+
+/// What is looked at of other files.
+fn beginnings<'a>(others: impl IntoIterator<Item = &'a Rope>) -> Vec<String> {
+    let mut room = OTHERS_BYTES;
+    let mut texts = Vec::new();
+    for other in others.into_iter().take(OTHERS) {
+        let text = from_line(other, 0, room);
+        room -= text.len();
+        texts.push(text);
+    }
+    texts
+}
+
+/// The best of those found, each text once.
 fn best(mut found: Vec<Found>) -> Vec<Precedent> {
     found.sort_by_key(|found| (std::cmp::Reverse((found.agreeing, found.typed)), found.far));
     let mut best: Vec<Precedent> = Vec::new();
     for found in found {
-        let is_same = |known: &&mut Precedent| known.text.strip_suffix('\n') == Some(found.rest);
-        if let Some(known) = best.iter_mut().find(is_same) {
-            known.places += 1;
-        } else if best.len() < MOST {
-            let text = format!("{}\n", found.rest);
-            best.push(Precedent { text, agreeing: found.agreeing, places: 1 });
+        let is_same = |known: &Precedent| known.text.strip_suffix('\n') == Some(found.rest);
+        if best.len() == MOST {
+            break;
+        }
+        if !best.iter().any(is_same) {
+            best.push(Precedent { text: format!("{}\n", found.rest), agreeing: found.agreeing });
         }
     }
     best
@@ -129,7 +163,7 @@ struct Found<'a> {
     agreeing: u32,
     /// Bytes of what is typed that stand there too; more than there are where all of it does.
     typed: usize,
-    /// Lines between.
+    /// Lines between; those of other files are behind all of this one.
     far: usize,
 }
 
@@ -197,30 +231,35 @@ fn ends(typed: &str) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// The texts for the cursor at `|`, with what agrees and in how many places.
-    fn found(marked: &str) -> Vec<(String, u32, u32)> {
-        let offset = marked.find('|').unwrap();
-        let rope = Rope::from_str(&marked.replacen('|', "", 1));
-        let found = precedents(&rope, offset).into_iter();
-        found.map(|p| (p.text.trim_end_matches('\n').to_owned(), p.agreeing, p.places)).collect()
+    /// The texts for the cursor at `|`, with what agrees.
+    fn found(marked: &str) -> Vec<(String, u32)> {
+        found_with(marked, &[])
     }
 
-    fn check(marked: &str, expected: &[(&str, u32, u32)]) {
-        let expected: Vec<_> = expected.iter().map(|&(text, a, n)| (text.to_owned(), a, n)).collect();
+    fn found_with(marked: &str, others: &[&str]) -> Vec<(String, u32)> {
+        let offset = marked.find('|').unwrap();
+        let rope = Rope::from_str(&marked.replacen('|', "", 1));
+        let others: Vec<Rope> = others.iter().map(|other| Rope::from_str(other)).collect();
+        let found = precedents(&rope, offset, &others).into_iter();
+        found.map(|p| (p.text.trim_end_matches('\n').to_owned(), p.agreeing)).collect()
+    }
+
+    fn check(marked: &str, expected: &[(&str, u32)]) {
+        let expected: Vec<_> = expected.iter().map(|&(text, agreeing)| (text.to_owned(), agreeing)).collect();
         assert_eq!(found(marked), expected, "{marked}");
     }
 
     #[test]
     fn a_line_follows_the_lines_before_it() {
-        check("if a:\n    b()\nelse:\n    c()\nd()\ne()\nif a:\n    |", &[("b()", 1, 1)]);
+        check("if a:\n    b()\nelse:\n    c()\nd()\ne()\nif a:\n    |", &[("b()", 1)]);
         // More lines that agree are more; blanks are none, neither round a line nor between lines.
-        check("x\na\n b1\ny\na\n  b2\nz\nz\n\nx\n\na\n|\n", &[("b1", 2, 1), ("b2", 1, 1)]);
+        check("x\na\n b1\ny\na\n  b2\nz\nz\n\nx\n\na\n|\n", &[("b1", 2), ("b2", 1)]);
         // What follows there may follow here too. The nearest comes first.
-        check("a\nb1\nend\nq\na\nb2\nx\nx\nx\na\n|\nend\n", &[("b1", 2, 1), ("b2", 1, 1)]);
-        check("a\nb1\na\nb2\na\n|\n", &[("b2", 0, 1), ("b1", 0, 1)]);
-        check("a\nb1\nc\nd\na\nb2\ne\nf\ng\na\n|\n", &[("b2", 1, 1), ("b1", 1, 1)]);
+        check("a\nb1\nend\nq\na\nb2\nx\nx\nx\na\n|\nend\n", &[("b1", 2), ("b2", 1)]);
+        check("a\nb1\na\nb2\na\n|\n", &[("b2", 0), ("b1", 0)]);
+        check("a\nb1\nc\nd\na\nb2\ne\nf\ng\na\n|\n", &[("b2", 1), ("b1", 1)]);
         // In several places; below too.
-        check("a\nb\nw\nx\ny\nz\na\n|\nc\na\nb\n", &[("b", 1, 2)]);
+        check("a\nb\nw\nx\ny\nz\na\n|\nc\na\nb\n", &[("b", 1)]);
         check("one\n|\n", &[]);
         check("|", &[]);
     }
@@ -231,45 +270,57 @@ mod tests {
         check("log(1)\nlog(1)\nlog(1)\n|\n", &[]);
         check("a\nnext()\na\n|\nnext()\n", &[]);
         // Closers close again.
-        check("}\n}\n|\n", &[("}", 1, 1)]);
+        check("}\n}\n|\n", &[("}", 1)]);
     }
 
     #[test]
     fn the_rest_of_a_line_that_begins_alike() {
-        check("x = f(1)\n  x = f(2)\nx = f(|\nx = f(4)\n", &[("2)", 1, 1), ("1)", 1, 1)]);
-        check("let total = sum(a)\nlet total = |", &[("sum(a)", 2, 1)]);
+        check("x = f(1)\n  x = f(2)\nx = f(|\nx = f(4)\n", &[("2)", 1), ("1)", 1)]);
+        check("let total = sum(a)\nlet total = |", &[("sum(a)", 2)]);
         check(
             "one\nlet total = sum(a)\ntwo\nlet total = sum(b)\none\nlet total = |",
-            &[("sum(a)", 3, 1), ("sum(b)", 2, 1)],
+            &[("sum(a)", 3), ("sum(b)", 2)],
         );
         // All of it stands here already.
         check("done()\ndone()|", &[]);
         // With a few of its words, and with many.
-        check("y.close(1)\nz.close(|\n", &[("1)", 0, 1)]);
-        check("a = self.store.load(1)\nreturn self.store.load(|\n", &[("1)", 1, 1)]);
+        check("y.close(1)\nz.close(|\n", &[("1)", 0)]);
+        check("a = self.store.load(1)\nreturn self.store.load(|\n", &[("1)", 1)]);
         // Words are compared whole, but for the one that is being typed.
         check("a = my_load(1)\nreturn load(|\n", &[]);
-        check("a = x.loaded(1)\nreturn x.load|\n", &[("ed(1)", 0, 1)]);
+        check("a = x.loaded(1)\nreturn x.load|\n", &[("ed(1)", 0)]);
         check("a(1)\nb(|\n", &[]);
         // The best of several in one line.
-        check("f.load(1) + my_load(2)\nreturn f.load(|\n", &[("1) + my_load(2)", 0, 1)]);
-        check("é.load(1)\r\nreturn é.load(|\r\n", &[("1)", 0, 1)]);
+        check("f.load(1) + my_load(2)\nreturn f.load(|\n", &[("1) + my_load(2)", 0)]);
+        check("é.load(1)\r\nreturn é.load(|\r\n", &[("1)", 0)]);
     }
 
     #[test]
     fn what_stands_right_of_the_cursor_ends_it() {
         check("x = compute(a, c)\nx = compute(|, b)\n", &[]);
-        check("x = compute(a, b)\nx = compute(|, b)\n", &[("a, b)", 2, 1)]);
+        check("x = compute(a, b)\nx = compute(|, b)\n", &[("a, b)", 2)]);
         check("a\nfoo(bar)\na\n|foo(bar)\n", &[]);
-        check("if one:\n    f()\nif |:\n", &[("one:", 1, 1)]);
+        check("if one:\n    f()\nif |:\n", &[("one:", 1)]);
         // Closers are the editor's.
-        check("x = f(1)\nx = f(|)\n", &[("1)", 1, 1)]);
+        check("x = f(1)\nx = f(|)\n", &[("1)", 1)]);
+    }
+
+    #[test]
+    fn other_files_have_precedents_too() {
+        // This file first, then the others as they are given.
+        let others = ["x = f(3)\n", "y\nx = f(4)\n"];
+        let expected = [("2)", 1), ("3)", 1), ("4)", 1)].map(|(text, agreeing)| (text.to_owned(), agreeing));
+        assert_eq!(found_with("x = f(2)\nz\nx = f(|\n", &others), expected);
+        // But what agrees more goes before it.
+        assert_eq!(found_with("x = f(2)\ny\nx = f(|\n", &others)[0].0, "4)");
+        assert_eq!(found_with("open()\n|\n", &["open()\nread()\nclose()\n"]), [("read()".to_owned(), 1)]);
+        assert_eq!(found_with("|\n", &["open()\nread()\n", ""]), []);
     }
 
     #[test]
     fn what_is_counted_up_is_not_said_again() {
         let arms = "1 => {\n go();\n}\n2 => {\n go();\n}\n|\n";
-        check(arms, &[("2 => {", 0, 1)]);
+        check(arms, &[("2 => {", 0)]);
     }
 
     #[test]
@@ -278,11 +329,24 @@ mod tests {
         check(&format!("a\n{long}\na\n|\n"), &[]);
         check(&format!("a{long}\na{long}|\n"), &[]);
         check(&format!("a\nb\n{}a\n|\n", "c\n".repeat(REACH)), &[]);
+        let far = format!("{}a\nb\n", "c\n".repeat(REACH));
+        assert_eq!(found_with("a\n|\n", &[&far]), []);
+        // What is read in part is read in whole lines.
+        let ends_inside = format!("a\nb{}\n", " ".repeat(REACH_BYTES));
+        assert_eq!(found_with("a\n|\n", &[&ends_inside]), []);
+        check(&format!("a\n|\nc\n{ends_inside}"), &[]);
+        check(&format!("{}a\nb\na\n|\n", " ".repeat(REACH_BYTES)), &[]);
+        let wide = format!("{}\n", "c".repeat(LONGEST)).repeat(600);
+        let wide: Vec<&str> = std::iter::repeat_n(&*wide, 3).chain(["a\nb\n"]).collect();
+        assert_eq!(found_with("a\n|\n", &wide), []);
+        let one_too_many: Vec<&str> = std::iter::repeat_n("c\n", OTHERS).chain(["a\nb\n"]).collect();
+        assert_eq!(found_with("a\n|\n", &one_too_many), []);
+        assert_eq!(found_with("a\n|\n", &one_too_many[1..]).len(), 1);
         let many: String = (0..50).map(|n| format!("a\nb{n}\n")).collect();
         assert_eq!(found(&format!("{many}a\n|\n")).len(), MOST);
         // An offset inside a character, and behind the end.
         for offset in 0..20 {
-            let _ = precedents(&Rope::from_str("é\né\r\nwide 漢\n"), offset);
+            let _ = precedents(&Rope::from_str("é\né\r\nwide 漢\n"), offset, []);
         }
     }
 }

@@ -6,7 +6,7 @@
 mod follow;
 mod sampler;
 
-pub use follow::{Vote, follow, votes};
+pub use follow::{Follower, Vote, votes};
 pub use sampler::{Mirostat, Sampler, Sampling};
 
 use crate::engine::slot::Token;

@@ -88,7 +88,7 @@ impl<'a> Room<'a> {
         Url::from_file_path(self.root.join(path)).ok()
     }
 
-    /// Opens what should be open beside a file, nearest in the tree first, and closes the rest.
+    /// Opens what should be open beside a file, nearest in the tree last, as if just looked at, and closes the rest.
     fn open_others(&self, file: usize, quoted: bool) {
         let here = &self.project.files[file].path;
         let folder = |path: &str| path.rfind('/').map_or(0, |slash| slash + 1);
@@ -97,7 +97,7 @@ impl<'a> Room<'a> {
         let mut others: Vec<usize> = (0..self.project.files.len()).filter(|&other| other != file).collect();
         others.sort_by_key(|&other| std::cmp::Reverse(shared(&self.project.files[other].path)));
         let wanted = if quoted { OPEN_FILES.min(others.len()) } else { 0 };
-        for (rank, &other) in others.iter().enumerate() {
+        for (rank, &other) in others.iter().enumerate().rev() {
             let source = &self.project.files[other];
             let Some(uri) = self.uri(&source.path) else { continue };
             match (rank < wanted, self.assistant.snapshot(&uri)) {

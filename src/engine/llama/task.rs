@@ -9,7 +9,7 @@ use super::context::CHUNK;
 use super::vocab::Vocabulary;
 use crate::completion::precedent::Precedent;
 use crate::engine::chat::thoughts::Thoughts;
-use crate::engine::sample::{self, Choice, Sampler, TextStream, Vote};
+use crate::engine::sample::{self, Choice, Follower, Sampler, TextStream, Vote};
 use crate::engine::schedule::Entry;
 use crate::engine::slot::Token;
 use crate::engine::speculate::{Costs, LARGEST, Speculator};
@@ -34,6 +34,8 @@ pub struct Task {
     pub chunk: usize,
     /// None where the likeliest token is always taken.
     pub sampler: Option<Sampler>,
+    /// Follows what the precedents say.
+    follower: Follower,
     /// Drafts the answer, where that is worth it.
     pub speculator: Option<Speculator>,
     /// Tokens of a draft and the one before it, at most: fewer after an interruption.
@@ -80,6 +82,7 @@ impl Task {
             slot: 0,
             chunk: CHUNK,
             sampler: None,
+            follower: Follower::default(),
             speculator: None,
             batch: LARGEST,
             alone: false,
@@ -153,7 +156,7 @@ impl Task {
                 };
                 let votes =
                     votes(&self.job.request.precedents, &self.said, &self.forced, &forced, vocabulary);
-                best.map(|best| sample::follow(row, best, &votes))
+                best.map(|best| self.follower.choose(row, best, &votes))
             }
             Some(sampler) if forced.is_empty() => sampler.choose(row),
             Some(sampler) => sampler.choose_among(row, candidates().into_iter()),
