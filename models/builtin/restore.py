@@ -77,6 +77,14 @@ class Exported:
         return tokenizer
 
 
+def is_same(path: Path, tokenizer: Tokenizer) -> bool:
+    """Whether a file has this tokenizer, however it spells it."""
+    try:
+        return Tokenizer.from_file(str(path)).to_str() == tokenizer.to_str()
+    except Exception as error:  # the library knows no other
+        raise BadInputError(f"{path} is no readable tokenizer ({error}); remove it, or take another --data") from error
+
+
 def main() -> None:
     """Command line: see README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,9 +98,12 @@ def main() -> None:
     # Both are read before anything is written.
     shape, weights, tokenizer = exported.shape(), exported.weights(), exported.tokenizer()
     path = args.data / "tokenizer.json"
-    if path.is_file() and Tokenizer.from_file(str(path)).get_vocab() != tokenizer.get_vocab():
+    if not args.data.is_dir() or not args.out.parent.is_dir():
+        raise BadInputError(f"{args.data} or {args.out.parent} is no folder: make it first")
+    if not path.exists():
+        tokenizer.save(str(path))
+    elif not is_same(path, tokenizer):
         raise BadInputError(f"{path} is another tokenizer than that of {args.gguf}: take another --data, or remove it")
-    tokenizer.save(str(path))
     whole = {
         "shape": asdict(shape),
         "tokenizer": fingerprint(path),

@@ -178,27 +178,26 @@ impl Assistant {
         anchor
     }
 
-    /// The other open files that may be quoted. Reads ignore files.
-    pub(super) fn quotable(&self, uri: &Url, rules: &Rules) -> Vec<Source> {
-        let others = self.store.all().into_iter().filter(|(other, _)| other != uri);
-        // NB: collected before the lock is taken: refusing reads ignore files, and typing waits for that lock.
-        let others: Vec<_> = others.filter(|(uri, _)| rules.permission.refusal(uri).is_none()).collect();
-        let recent = lock(&self.recent);
-        let source = |(uri, document): (Url, Arc<Document>)| Source {
-            path: rules.model_path(&uri),
-            document,
-            recency: recent.recency(&uri),
-        };
-        others.into_iter().map(source).collect()
-    }
-
     /// Pieces of other open files that help here.
     pub(super) fn snippets(&self, at: &Cursor, rules: &Rules, card: &ModelCard) -> Arc<[Snippet]> {
         let Some(budget) = shares(rules, card).map(|shares| shares.snippets).filter(|&budget| budget > 0)
         else {
             return Arc::from([]);
         };
-        let sources = self.quotable(&at.uri, rules);
+        let others = self.store.all().into_iter().filter(|(uri, _)| *uri != at.uri);
+        // NB: collected before the lock is taken: refusing reads ignore files, and typing waits for that lock.
+        let others: Vec<_> = others.filter(|(uri, _)| rules.permission.refusal(uri).is_none()).collect();
+        let sources: Vec<Source> = {
+            let recent = lock(&self.recent);
+            others
+                .into_iter()
+                .map(|(uri, document)| Source {
+                    path: rules.model_path(&uri),
+                    document,
+                    recency: recent.recency(&uri),
+                })
+                .collect()
+        };
         let previous = lock(&self.places).of(&at.uri).map(|place| place.context.clone()).unwrap_or_default();
         let mut count = |snippet: &Snippet| {
             // The separator before it is a token too.

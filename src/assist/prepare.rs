@@ -200,11 +200,18 @@ impl Assistant {
         if !is_small || !rules.settings.parts.has(Part::Precedents) {
             return Vec::new();
         }
-        let mut others =
-            if rules.settings.context.cross_file { self.quotable(&at.uri, rules) } else { Vec::new() };
-        others.retain(|other| other.document.language().id == at.document.language().id);
-        others.sort_by_key(|other| Reverse(other.recency));
-        precedent::precedents(at.document.rope(), at.offset, others.iter().map(|other| other.document.rope()))
+        let mut others = self.store.all();
+        let context = &rules.settings.context;
+        let quotes = context.cross_file && context.max_tokens > 0;
+        let language = at.document.language().id;
+        others.retain(|(uri, other)| quotes && *uri != at.uri && other.language().id == language);
+        {
+            let recent = lock(&self.recent);
+            others.sort_by_key(|(uri, _)| Reverse(recent.recency(uri)));
+        }
+        // NB: asked one by one, of no more than are looked at: refusing reads ignore files.
+        let others = others.iter().filter(|(uri, _)| rules.permission.refusal(uri).is_none());
+        precedent::precedents(at.document.rope(), at.offset, others.map(|(_, other)| other.rope()))
     }
 
     /// The prompt: what the anchor froze, and what was typed since.

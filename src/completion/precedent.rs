@@ -181,10 +181,15 @@ impl<'a, I: Iterator<Item = &'a str> + Clone> Here<'a, I> {
         if line.len() > LONGEST || self.below == Some(line) || repeats {
             return None;
         }
-        let above = before.zip(self.above.clone()).take_while(|(there, here)| there == here).count() as u32;
-        let lines = above + u32::from(behind.is_some() && behind.copied() == self.below);
+        let above = before.zip(self.above.clone()).take_while(|(there, here)| there == here);
+        let mut agree: Vec<&str> = above.map(|(line, _)| line).collect();
+        let follows = !agree.is_empty();
+        agree.extend(behind.copied().filter(|&line| self.below == Some(line)));
+        // Lines that only close something stand together everywhere.
+        let says = agree.iter().any(|line| line.contains(char::is_alphanumeric));
+        let lines = if says { agree.len() as u32 } else { agree.len().min(1) as u32 };
         let (rest, agreeing, typed) = if self.typed.is_empty() {
-            (line, if above > 0 { self.worth(line, lines) } else { return None }, 0)
+            (line, if follows { self.worth(line, lines) } else { return None }, 0)
         } else if let Some(rest) = line.strip_prefix(self.typed) {
             (rest, lines + 1 + u32::from(self.typed.len() >= TELLING_WHOLE), usize::MAX)
         } else {
@@ -257,6 +262,8 @@ mod tests {
         // What follows there may follow here too. The nearest comes first.
         check("a\nb1\nend\nq\na\nb2\nx\nx\nx\na\n|\nend\n", &[("b1", 2), ("b2", 1)]);
         check("a\nb1\na\nb2\na\n|\n", &[("b2", 0), ("b1", 0)]);
+        // Closers close many things.
+        check("a\n}\n}\nf()\nb\nc\nd\n}\n}\n|\n", &[("}", 1), ("f()", 1)]);
         check("a\nb1\nc\nd\na\nb2\ne\nf\ng\na\n|\n", &[("b2", 1), ("b1", 1)]);
         // In several places; below too.
         check("a\nb\nw\nx\ny\nz\na\n|\nc\na\nb\n", &[("b", 1)]);
@@ -336,8 +343,8 @@ mod tests {
         assert_eq!(found_with("a\n|\n", &[&ends_inside]), []);
         check(&format!("a\n|\nc\n{ends_inside}"), &[]);
         check(&format!("{}a\nb\na\n|\n", " ".repeat(REACH_BYTES)), &[]);
-        let wide = format!("{}\n", "c".repeat(LONGEST)).repeat(600);
-        let wide: Vec<&str> = std::iter::repeat_n(&*wide, 3).chain(["a\nb\n"]).collect();
+        let wide = format!("{}\n", "c".repeat(255)).repeat(REACH_BYTES >> 8);
+        let wide: Vec<&str> = std::iter::repeat_n(&*wide, 2).chain(["a\nb\n"]).collect();
         assert_eq!(found_with("a\n|\n", &wide), []);
         let one_too_many: Vec<&str> = std::iter::repeat_n("c\n", OTHERS).chain(["a\nb\n"]).collect();
         assert_eq!(found_with("a\n|\n", &one_too_many), []);

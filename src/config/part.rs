@@ -25,7 +25,7 @@ pub enum Part {
     Warm,
     /// What an edit repeats, verified in batches.
     Drafts,
-    /// What follows elsewhere in the file preferred, where a small model is not sure.
+    /// What follows elsewhere, in the file and in other open ones, before what a small model would write.
     Precedents,
 }
 

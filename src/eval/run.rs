@@ -88,7 +88,8 @@ impl<'a> Room<'a> {
         Url::from_file_path(self.root.join(path)).ok()
     }
 
-    /// Opens what should be open beside a file, nearest in the tree last, as if just looked at, and closes the rest.
+    /// Opens what should be open beside a file, of those that are not yet the nearest in the tree last, as if just looked
+    /// at, and closes the rest.
     fn open_others(&self, file: usize, quoted: bool) {
         let here = &self.project.files[file].path;
         let folder = |path: &str| path.rfind('/').map_or(0, |slash| slash + 1);

@@ -154,9 +154,12 @@ impl Task {
                 } else {
                     sample::among(row, candidates().into_iter())
                 };
-                let votes =
-                    votes(&self.job.request.precedents, &self.said, &self.forced, &forced, vocabulary);
-                best.map(|best| self.follower.choose(row, best, &votes))
+                best.map(|best| {
+                    let own = vocabulary.pieces().piece(best.token).get(forced.len()..).unwrap_or_default();
+                    let (precedents, said) = (&self.job.request.precedents, &self.said);
+                    let votes = votes(precedents, said, own, &self.forced, &forced, vocabulary);
+                    self.follower.choose(row, best, &votes)
+                })
             }
             Some(sampler) if forced.is_empty() => sampler.choose(row),
             Some(sampler) => sampler.choose_among(row, candidates().into_iter()),
@@ -196,16 +199,17 @@ impl Task {
 /// Bytes in which the first token of a text is found.
 const FIRST_TOKEN: usize = 64;
 
-/// What the precedents of an answer say comes next. `front` is what stands before the answer and is written with it;
+/// What the precedents of an answer say comes next. `own` is what the model would write of it; `front` is what stands before the answer and is written with it;
 /// `forced` what the next tokens have to agree with.
 fn votes(
     precedents: &[Precedent],
     said: &[u8],
+    own: &[u8],
     front: &[u8],
     forced: &[u8],
     vocabulary: &Vocabulary,
 ) -> Vec<Vote> {
-    sample::votes(precedents, said, |rest| {
+    sample::votes(precedents, said, own, |rest| {
         // One token is wanted, and no piece of a word is longer.
         let rest = &rest[..rest.floor_char_boundary(FIRST_TOKEN)];
         let text = [front, rest.as_bytes()].concat();

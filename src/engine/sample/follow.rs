@@ -1,4 +1,4 @@
-//! Following precedents: where a text goes on elsewhere in the file, its tokens are taken before the model's own.
+//! Following precedents: where a text goes on elsewhere, its tokens are taken before the model's own.
 //!
 //! How far depends on how much of the text agrees there. With two things that do, the file knows better than a model of
 //! few weights, however sure that one is; with less, the tokens of a precedent may together be only so much less likely
@@ -25,15 +25,19 @@ pub struct Vote {
     agreeing: u32,
 }
 
-/// What the precedents, the best first, say comes behind `said`, the answer so far. `next` is the token that begins a text,
-/// if one may be chosen that does.
+/// What the precedents, the best first, say comes behind `said`, the answer so far, where the model would write `own`. `next`
+/// is the token that begins a text, if one may be chosen that does.
 pub fn votes(
     precedents: &[Precedent],
     said: &[u8],
+    own: &[u8],
     mut next: impl FnMut(&str) -> Option<Token>,
 ) -> Vec<Vote> {
+    let is_blank = |byte: Option<&u8>| byte.is_some_and(|byte| matches!(byte, b' ' | b'\t'));
+    // The blanks that a line begins with are the model's: elsewhere it stood where it had to stand there.
+    let indents = said.trim_ascii().is_empty() && is_blank(own.first());
     let mut votes: Vec<Vote> = Vec::new();
-    for precedent in precedents {
+    for precedent in precedents.iter().filter(|p| !indents || is_blank(p.text.as_bytes().first())) {
         let Some(token) = rest(precedent, said).and_then(&mut next) else { continue };
         if votes.iter().all(|vote| vote.token != token) {
             votes.push(Vote { token, agreeing: precedent.agreeing });
@@ -102,9 +106,28 @@ mod tests {
     }
 
     fn check_votes(precedents: &[Precedent], said: &str, expected: &[(char, u32)]) {
-        let votes = votes(precedents, said.as_bytes(), byte).into_iter();
+        check_votes_against("x", precedents, said, expected);
+    }
+
+    /// Where the model would write `own`.
+    fn check_votes_against(own: &str, precedents: &[Precedent], said: &str, expected: &[(char, u32)]) {
+        let votes = votes(precedents, said.as_bytes(), own.as_bytes(), byte).into_iter();
         let votes: Vec<_> = votes.map(|vote| (char::from(vote.token as u8), vote.agreeing)).collect();
         assert_eq!(votes, expected, "{said:?}");
+    }
+
+    #[test]
+    fn blanks_that_begin_a_line_are_the_models() {
+        for own in ["    ", "\t", " x"] {
+            check_votes_against(own, &[precedent("go", 2)], "", &[]);
+            check_votes_against(own, &[precedent("go", 2)], "  ", &[]);
+            check_votes_against(own, &[precedent("go", 2)], "g", &[('o', 2)]);
+            // Behind what is typed they are text.
+            check_votes_against(own, &[precedent(" = 1", 2)], "", &[(' ', 2)]);
+        }
+        for own in ["\n", "", "x"] {
+            check_votes_against(own, &[precedent("go", 2)], "  ", &[('g', 2)]);
+        }
     }
 
     #[test]
