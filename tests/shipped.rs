@@ -86,7 +86,7 @@ const ITS_OWN: &[&str] = &["--without", "precedents"];
 fn it_copies_a_name_from_another_file() {
     let other = "class Desk:\n    def tariff_for(self, days: int) -> int:\n        return self.tariff_for(days - 1)\n\n    \
                  def tariff_for_all(self, days):\n        return self.tariff_for(days)\n";
-    let marked = "def total(desk, days):\n    return desk.tariff_$0\n";
+    let marked = "def total(desk, days):\n    fine = desk.tariff_$0\n    return fine\n";
     let text = suggested_with(ITS_OWN, marked, "total.py", &[("fines.py", other)]);
     assert!(text.starts_with("for("), "{text:?}");
     let alone = suggested_with(ITS_OWN, marked, "total.py", &[]);
@@ -114,7 +114,8 @@ fn it_goes_on_as_the_file_does_elsewhere() {
 /// And as another open file of the language does, where other files may be read.
 #[test]
 fn it_goes_on_as_another_file_does() {
-    let other = "def first(request):\n    if not is_trusted(request):\n        raise UntrustedError(request, why=\"no seal\")\n";
+    let other = "def first(request):\n    if not is_trusted(request):\n        raise UntrustedError(request, why=\"no seal\")\n    \
+                 return gate(request)\n";
     let marked =
         "def second(request):\n    if not is_trusted(request):\n        $0\n    return gate(request)\n";
     let expected = "raise UntrustedError(request, why=\"no seal\")";
