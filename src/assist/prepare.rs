@@ -195,7 +195,7 @@ impl Assistant {
     /// What follows elsewhere in this text and in others that may be quoted, for a model that does not see it. Reads
     /// ignore files.
     pub(super) fn precedents(&self, at: &Cursor, rules: &Rules, card: &ModelCard) -> Vec<Precedent> {
-        // Of a server's model the weights are not known.
+        // Of a server's model the weights may not be known.
         let is_small = (1..=precedent::MOST_WEIGHTS).contains(&card.parameters);
         if !is_small || !rules.settings.parts.has(Part::Precedents) {
             return Vec::new();
